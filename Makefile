@@ -1,0 +1,73 @@
+# Every target sets up what it needs. Programs of the environment are started as modules
+# (`python -m …`): their scripts do not start from a path with a space in it.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+VENV := .venv
+PY := $(VENV)/bin/python
+READY := $(VENV)/.installed
+LAB := $(VENV)/.lab
+JOBS ?= 2
+PORT ?= 8000
+
+# A kernel each on the cores there are: more threads than that only get in each other's way.
+export OPENBLAS_NUM_THREADS ?= 1
+export OMP_NUM_THREADS ?= 1
+export PYDEVD_DISABLE_FILE_VALIDATION := 1
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: help install book test export notebooks xor spiral regression mnist serve lab lint clean
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
+
+install: $(READY) ## Set up .venv with the pinned versions and the package, once
+
+$(READY): requirements.txt settings.ini pyproject.toml setup.py
+	@python=$$(for p in $(PYTHON) python3 python3.13 python3.12 python3.11 python3.10; do \
+	    "$$p" -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null && echo "$$p" && break; done); \
+	if [ -z "$$python" ]; then \
+	    echo "nnbook needs Python 3.10 or newer, and found none as python3 or python3.x: install one, or name it with make PYTHON=…" >&2; exit 1; fi; \
+	if ! "$$python" -c 'import venv, ensurepip' 2>/dev/null; then \
+	    echo "nnbook needs Python's venv module, and $$python comes without it: on Debian or Ubuntu, install python3-venv" >&2; exit 1; fi; \
+	if [ ! -x $(PY) ] || ! $(PY) -c '' 2>/dev/null; then "$$python" -m venv --clear $(VENV); fi
+	$(PY) -m pip install --quiet --no-deps -r requirements.txt
+	$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
+	@touch $@
+
+book: $(READY) ## Execute every notebook and render the site, strictly
+	@$(PY) _ext/build_book.py --jobs $(JOBS)
+
+test: $(READY) ## Everything: sync, stored outputs, unit tests, doctests, wheel and sdist
+	@$(PY) -m pytest -q -n $(JOBS) --dist loadfile --nbval --doctest-modules nbs nnbook tests
+
+export: $(READY) ## Write the package from the notebooks
+	@$(PY) -m nbdev.export
+
+notebooks: $(READY) ## Execute every notebook and store its outputs
+	@$(PY) _ext/run_notebooks.py --jobs $(JOBS) --store nbs/*.ipynb
+
+xor spiral regression mnist: $(READY)
+	@$(PY) -m nnbook $@ $(ARGS)
+xor: ## Run the experiment of chapter 13: XOR
+spiral: ## Run the experiment of chapter 14: a three-armed spiral
+regression: ## Run the experiment of chapter 15: sin(x)
+mnist: ## Run the experiment of chapter 16: handwritten digits
+
+serve: book ## Build the site and serve it on http://localhost:8000
+	@echo "http://localhost:$(PORT)"
+	@$(PY) -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
+
+$(LAB): requirements-lab.txt $(READY)
+	$(PY) -m pip install --quiet --no-deps -r requirements-lab.txt
+	@touch $@
+
+lab: $(LAB) ## Open the notebooks in JupyterLab
+	@$(PY) -m jupyterlab --notebook-dir=nbs
+
+lint: $(READY) ## ruff on package, notebooks and tests; mypy strict on the package
+	@$(PY) -m ruff check .
+	@$(PY) -m mypy
+
+clean: ## Remove what the other targets made, .venv included
+	rm -rf $(VENV) _build build dist nnbook.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
