@@ -41,7 +41,7 @@ test: $(READY) ## Everything: sync, stored outputs, unit tests, doctests, wheel 
 	@$(PY) -m pytest -q -n $(JOBS) --dist loadfile --nbval --doctest-modules nbs nnbook tests
 
 export: $(READY) ## Write the package from the notebooks
-	@$(PY) -m nbdev.export
+	@$(PY) -c "from nbdev.doclinks import nbdev_export; nbdev_export()"
 
 notebooks: $(READY) ## Execute every notebook and store its outputs
 	@$(PY) _ext/run_notebooks.py --jobs $(JOBS) --store nbs/*.ipynb

@@ -13,7 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
-from ..core.conventions import Array, Component, as_dtype, as_floats, check_finite, check_instance
+from nnbook.core.conventions import (
+    Array,
+    Component,
+    as_dtype,
+    as_floats,
+    check_finite,
+    check_instance,
+)
 from ..core.layer import Layer
 
 # %% ../../nbs/08_sequential.ipynb #af5b80ee
@@ -24,6 +31,8 @@ class Sequential(Component):
     ----------
     *layers : Layer
         At least one; neighbours must fit, all have one dtype, and none is in another network.
+
+    Derived in :ref:`ch-sequential`.
 
     Attributes
     ----------
@@ -36,25 +45,29 @@ class Sequential(Component):
 
     def __init__(self, *layers: Layer) -> None:
         if len(layers) == 1 and isinstance(layers[0], (list, tuple)):
-            raise TypeError("Sequential takes the layers one by one, got a list; write Sequential(*layers)")
+            raise TypeError("Sequential takes the layers one by one, got a list; "
+                            "write Sequential(*layers)")
         if not layers:
             raise ValueError("Sequential expects at least one layer, got none")
         for l, layer in enumerate(layers, 1):
             check_instance(f"layer {l}", layer, Layer)
             if layer.in_network or any(layer is other for other in layers[:l - 1]):
-                raise ValueError(f"layer {l}, {layer}, is in a network already; use copy.deepcopy to put its twin here")
+                raise ValueError(f"layer {l}, {layer}, is in a network already; "
+                                 "use copy.deepcopy to put its twin here")
         for l, (left, right) in enumerate(zip(layers, layers[1:]), 1):
             if left.n_out != right.n_in:
-                raise ValueError(f"layers {l} and {l + 1} don't fit: {left} gives {left.n_out} columns, "
-                                 f"{right} expects {right.n_in}")
+                raise ValueError(f"layers {l} and {l + 1} don't fit: {left} gives {left.n_out} "
+                                 f"columns, {right} expects {right.n_in}")
             if left.dtype != right.dtype:
-                raise ValueError(f"all layers must have one dtype: {left} has {left.dtype}, {right} has {right.dtype}")
+                raise ValueError(f"all layers must have one dtype: {left} has {left.dtype}, "
+                                 f"{right} has {right.dtype}")
         self.layers = layers
         self._bind()
 
     def _bind(self) -> None:
         """Lay all parameters into one vector, and all gradients into another."""
-        self._theta, self._grad = np.empty(self.n_params, self.dtype), np.empty(self.n_params, self.dtype)
+        self._theta = np.empty(self.n_params, self.dtype)
+        self._grad = np.empty(self.n_params, self.dtype)
         self.params: dict[str, Array] = {}
         self.grads: dict[str, Array] = {}
         start = 0
@@ -91,7 +104,8 @@ class Sequential(Component):
     def theta(self, values: ArrayLike) -> None:
         values = as_floats("theta", values, self.dtype, "Sequential")
         if values.shape != self._theta.shape:
-            raise ValueError(f"the network has theta of shape {self._theta.shape}, got {values.shape}")
+            raise ValueError(f"the network has theta of shape {self._theta.shape}, "
+                             f"got {values.shape}")
         check_finite("theta", values)
         self._theta[:] = values
 
@@ -130,11 +144,13 @@ class Sequential(Component):
         for l, layer in enumerate(self.layers, 1):
             activation = getattr(layer, "activation", None)
             name = f"{l} {layer}" + (f" {activation}" if activation is not None else "")
-            shapes = ", ".join(f"{key} {'×'.join(map(str, shape))}" for key, shape in layer.shapes.items())
+            shapes = ", ".join(f"{key} {'×'.join(map(str, shape))}"
+                               for key, shape in layer.shapes.items())
             rows.append((name, f"(m, {layer.n_out})", shapes or "none", f"{layer.n_params:,}"))
         rows.append(("total", "", f"{self.dtype}", f"{self.n_params:,}"))
         widths = [max(len(row[i]) for row in rows) for i in range(4)]
-        lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:<{widths[2]}}  {d:>{widths[3]}}".rstrip() for a, b, c, d in rows]
+        lines = [f"{a:<{widths[0]}}  {b:<{widths[1]}}  {c:<{widths[2]}}  {d:>{widths[3]}}".rstrip()
+                 for a, b, c, d in rows]
         rule = "─" * max(map(len, lines))
         return "\n".join([lines[0], rule, *lines[1:-1], rule, lines[-1]])
 

@@ -12,15 +12,26 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..core.conventions import Array, Seed, as_batch, as_floats, as_generator, check_integer, check_number
+from nnbook.core.conventions import (
+    Array,
+    Seed,
+    as_batch,
+    as_floats,
+    as_generator,
+    check_integer,
+    check_number,
+)
 
 # %% ../../nbs/02_gradient_check.ipynb #d413b394
-def numerical_gradient(f: Callable[[Array], float], x: ArrayLike, h: float | None = None,
-                       coordinates: Array | None = None) -> Array:
+def numerical_gradient(
+    f: Callable[[Array], float], x: ArrayLike, h: float | None = None,
+    coordinates: Array | None = None,
+) -> Array:
     """The gradient of `f` at `x` by central differences, in float64.
 
-    Each coordinate is moved by ±h in turn: ∂f/∂xₖ ≈ (f(x + h eₖ) − f(x − h eₖ)) / 2h. The error is
-    of order h² from the truncated series and of order ε/h from rounding.
+    Each coordinate is moved by ±h in turn: ∂f/∂xₖ ≈ (f(x + h eₖ) − f(x − h eₖ)) / 2h. The error
+    is of order h² from the truncated series and of order ε/h from rounding.
+    Derived in :ref:`ch-gradient-check`.
 
     Parameters
     ----------
@@ -36,12 +47,22 @@ def numerical_gradient(f: Callable[[Array], float], x: ArrayLike, h: float | Non
     Returns
     -------
     ndarray of float64, of the shape of `x`
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `x` does not hold real numbers, or `h` is not above 0.
+
+    Examples
+    --------
+    >>> numerical_gradient(lambda x: x[0] ** 2 + 3 * x[1], [2, 1]).round(6)
+    array([4., 3.])
     """
     point = as_floats("x", x, np.float64, "numerical_gradient").copy()
     if h is not None:
         h = check_number("h", h, 0, open_low=True)
-    gradient = np.zeros_like(point)
-    flat, flat_gradient = point.reshape(-1), gradient.reshape(-1)  # views: writing to one moves the point
+    gradient = np.zeros(point.shape)
+    flat, flat_gradient = point.reshape(-1), gradient.reshape(-1)  # views: writing moves the point
     for k in range(flat.size) if coordinates is None else coordinates:
         centre = flat[k]
         step = np.cbrt(np.finfo(np.float64).eps) * max(1.0, abs(centre)) if h is None else h
@@ -57,24 +78,40 @@ def numerical_gradient(f: Callable[[Array], float], x: ArrayLike, h: float | Non
 def relative_error(a: ArrayLike, b: ArrayLike) -> float:
     """How far `a` is from `b`: the largest difference over the largest entry of either.
 
-    max |a − b| / max(max |a|, max |b|), and 0 where both are zero everywhere. NaN if either holds NaN.
+    r(a, b) = maxₖ |aₖ − bₖ| / maxₖ max(|aₖ|, |bₖ|), and 0 where both are zero everywhere. NaN
+    if either holds NaN. Derived in :ref:`ch-gradient-check`.
+
+    Parameters
+    ----------
+    a, b : array_like
+        Real numbers, of one shape.
 
     Raises
     ------
     ValueError
-        If the shapes differ.
+        If the shapes differ, or there is nothing to compare.
+
+    Examples
+    --------
+    >>> relative_error([1.0, 4.0], [1.0, 5.0])
+    0.2
     """
-    a, b = as_floats("a", a, np.float64, "relative_error"), as_floats("b", b, np.float64, "relative_error")
+    a = as_floats("a", a, np.float64, "relative_error")
+    b = as_floats("b", b, np.float64, "relative_error")
     if a.shape != b.shape:
         raise ValueError(f"relative_error expects arrays of one shape, got {a.shape} and {b.shape}")
     if a.size == 0:
-        raise ValueError(f"relative_error expects arrays with at least one entry, got shape {a.shape}")
+        raise ValueError(f"relative_error expects at least one entry, got shape {a.shape}")
     largest = max(np.abs(a).max(), np.abs(b).max())
     return float(np.abs(a - b).max() / largest) if largest != 0 else 0.0
 
 # %% ../../nbs/02_gradient_check.ipynb #fe4050c6
 class Differentiable(Protocol):
-    """What `gradient_check_layer` can check: a layer, and a whole network just as well."""
+    """What `gradient_check_layer` can check: a layer, and a whole network just as well.
+
+    `params` and `grads` hold arrays under the same names; `forward` reads the parameters in
+    place, and `backward` overwrites the gradients. See :ref:`ch-gradient-check`.
+    """
 
     params: dict[str, Array]
     grads: dict[str, Array]
@@ -84,13 +121,14 @@ class Differentiable(Protocol):
     def astype(self, dtype: Any) -> "Differentiable": ...
 
 # %% ../../nbs/02_gradient_check.ipynb #dce622d8
-def gradient_check_layer(layer: Any, X: ArrayLike, dY: ArrayLike, *, verbose: bool = False,
-                         tolerance: float = 1e-7) -> dict[str, float]:
+def gradient_check_layer(
+    layer: Any, X: ArrayLike, dY: ArrayLike, *, verbose: bool = False, tolerance: float = 1e-7,
+) -> dict[str, float]:
     """Compare what `layer.backward` computes with finite differences, in float64.
 
     The scalar that is differentiated is J = (1/m) Σᵢ ⟨dYᵢ, Yᵢ⟩ with Y = layer.forward(X): its
     derivatives by the parameters are what `backward(dY)` must leave in `layer.grads`, and m times
-    its derivative by X is what `backward(dY)` must return.
+    its derivative by X is what `backward(dY)` must return. Derived in :ref:`ch-gradient-check`.
 
     Parameters
     ----------
@@ -101,18 +139,26 @@ def gradient_check_layer(layer: Any, X: ArrayLike, dY: ArrayLike, *, verbose: bo
         Per-example derivatives of some cost by the layer's output.
     verbose : bool
         Print one line a parameter, with ✅ up to `tolerance` and ❌ above it.
+    tolerance : float
+        The relative error that still counts as agreement.
 
     Returns
     -------
     dict
         The relative error of each parameter's gradient by its name, and of the signal as ``"X"``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `X` is no batch for the layer, or `dY` has another shape than its output.
     """
     layer = layer.astype(np.float64)
     X = as_batch("X", X, dtype=np.float64, owner="gradient_check_layer")
     dY = as_floats("dY", dY, np.float64, "gradient_check_layer")
     Y = layer.forward(X)
     if dY.shape != Y.shape:
-        raise ValueError(f"gradient_check_layer expects dY of the shape of the layer's output {Y.shape}, got {dY.shape}")
+        raise ValueError("gradient_check_layer expects dY of the shape of the layer's output "
+                         f"{Y.shape}, got {dY.shape}")
     dX = layer.backward(dY)
     analytic = {name: gradient.copy() for name, gradient in layer.grads.items()}
 
@@ -127,8 +173,10 @@ def gradient_check_layer(layer: Any, X: ArrayLike, dY: ArrayLike, *, verbose: bo
         _print_errors(errors, tolerance)
     return errors
 
-
-def _gradient_in_place(f: Callable[[], float], P: Array, coordinates: Array | None = None) -> Array:
+# %% ../../nbs/02_gradient_check.ipynb #500f62aa
+def _gradient_in_place(
+    f: Callable[[], float], P: Array, coordinates: Array | None = None
+) -> Array:
     """The numerical gradient of `f` by an array that it reads by itself."""
     original = P.copy()
 
@@ -145,12 +193,17 @@ def _gradient_in_place(f: Callable[[], float], P: Array, coordinates: Array | No
 def _print_errors(errors: dict[str, float], tolerance: float) -> None:
     width = max(map(len, errors))
     for name, error in errors.items():
-        print(f"  {name:<{width}}  rel_error = {error:.2e}  {'✅' if error <= tolerance else '❌'}")
+        mark = "✅" if error <= tolerance else "❌"
+        print(f"  {name:<{width}}  rel_error = {error:.2e}  {mark}")
 
 # %% ../../nbs/02_gradient_check.ipynb #9a5dcb41
-def gradient_check_model(model: Any, X: ArrayLike, Y: ArrayLike, *, per_parameter: int | None = None,
-                         rng: Seed = 0, verbose: bool = False, tolerance: float = 1e-7) -> dict[str, float]:
+def gradient_check_model(
+    model: Any, X: ArrayLike, Y: ArrayLike, *, per_parameter: int | None = None, rng: Seed = 0,
+    verbose: bool = False, tolerance: float = 1e-7,
+) -> dict[str, float]:
     """Compare the gradient of a model's cost by θ with finite differences, in float64.
+
+    Derived in :ref:`ch-gradient-check`.
 
     Parameters
     ----------
@@ -169,7 +222,12 @@ def gradient_check_model(model: Any, X: ArrayLike, Y: ArrayLike, *, per_paramete
     Returns
     -------
     dict
-        The relative error by the parameter's name in ``model.network.params``: ``"W1"``, ``"b1"``, …
+        The relative error by the parameter's name in ``model.network.params``: ``"W1"``, …
+
+    Raises
+    ------
+    TypeError, ValueError
+        If X and Y don't fit the model, or `per_parameter` is no positive integer.
     """
     model = model.astype(np.float64)
     rng = as_generator(rng)
@@ -184,7 +242,8 @@ def gradient_check_model(model: Any, X: ArrayLike, Y: ArrayLike, *, per_paramete
         if per_parameter is not None and per_parameter < P.size:
             chosen = rng.choice(P.size, size=per_parameter, replace=False)
         numeric = _gradient_in_place(lambda: float(model.cost(X, Y)), P, chosen)
-        errors[name] = relative_error(analytic[name].reshape(-1)[chosen], numeric.reshape(-1)[chosen])
+        computed = analytic[name].reshape(-1)[chosen]
+        errors[name] = relative_error(computed, numeric.reshape(-1)[chosen])
     if verbose:
         _print_errors(errors, tolerance)
     return errors

@@ -14,7 +14,7 @@ import numpy as np
 
 from nnbook.validation.equations.messages import EquationError
 
-__all__ = ["Literal", "RowVector", "Samples", "shape_of"]
+__all__ = ["Each", "Literal", "RowVector", "Samples", "shape_of"]
 
 Value = Any
 
@@ -41,6 +41,20 @@ class Samples(np.ndarray):
     def __new__(cls, draws: Any) -> Samples:
         """View an array as draws."""
         return np.asarray(draws, dtype=float).view(cls)
+
+
+class Each(np.ndarray):
+    """Values of one number: the equation must hold for each of them in turn.
+
+    Examples
+    --------
+    >>> Each([-1.5, 0.5, 2.0]).shape
+    (3,)
+    """
+
+    def __new__(cls, values: Any) -> Each:
+        """View a sequence as values of one quantity."""
+        return np.asarray(values, dtype=float).view(cls)
 
 
 def shape_of(value: Value) -> tuple[int, ...]:

@@ -54,7 +54,7 @@ reduction: REDUCTION script* term
 extremum: (EXTREMUM | PICK) script+ term
 pick: EXTREMUM item
 
-?atom: number | name | group | braces | fraction | root | absolute | norm | cases | matrix
+?atom: number | name | group | braces | fraction | root | absolute | norm | rounding | cases | matrix
      | special | annotated | at
 
 //! Numbers | 3, \quad 0.5, \quad 60\,000
@@ -77,9 +77,10 @@ fraction: _FRAC _LBRACE sum _RBRACE _LBRACE sum _RBRACE
 root: _SQRT _LBRACE sum _RBRACE
     | _SQRT OPEN sum CLOSE _LBRACE sum _RBRACE
 
-//! Absolute values and norms | |x|, \quad \|x\|_2^2, \quad \|A\|_F
+//! Absolute values, norms, rounding | |x|, \quad \|x\|_2^2, \quad \|A\|_F, \quad \lceil x \rceil, \quad \lfloor x \rfloor
 absolute: _LBAR sum _RBAR
 norm: _LNORM sum _RNORM
+rounding: LROUND sum RROUND
 
 //! Definitions by cases | \begin{cases} z & \text{if } z > 0 \\ 0 & \text{otherwise} \end{cases}
 cases: _BEGIN_CASES case (_ROW case)* _ROW? _END_CASES
@@ -121,6 +122,8 @@ EXTREMUM: /\\(?:max|min)(?![A-Za-z])/
 PICK.2: /\\arg\s*\\?,?\s*\\(?:max|min)(?![A-Za-z])|\\operatorname\*?\{arg\s*(?:\\,)?\s*(?:max|min)\}/
 OPEN: "(" | "[" | /\\[{]/ | /\\l(?:brace|brack)(?![A-Za-z])/
 CLOSE: ")" | "]" | /\\[}]/ | /\\r(?:brace|brack)(?![A-Za-z])/
+LROUND: /\\l(?:ceil|floor)(?![A-Za-z])/
+RROUND: /\\r(?:ceil|floor)(?![A-Za-z])/
 _LBRACE: "{"
 _RBRACE: "}"
 _FRAC: /\\[td]?frac(?![A-Za-z])/
@@ -154,8 +157,8 @@ SPACE: /\s+|~|\\[,;:! ]|%[^\n]*|\\(?:left|right|[bB]igg?[lrm]?|displaystyle|limi
 %declare SEP _LBAR _RBAR _LNORM _RNORM _LEVAL _REVAL _ROW _CELL
 """
 
-_OPENING = {"OPEN", "_LBRACE", "_BEGIN_CASES", "_BEGIN_MATRIX", "_LBAR", "_LNORM", "_LEVAL"}
-_CLOSING = {"CLOSE", "_RBRACE", "_END_CASES", "_END_MATRIX", "_RBAR", "_RNORM", "_REVAL"}
+_OPENING = {"OPEN", "_LBRACE", "_BEGIN_CASES", "_BEGIN_MATRIX", "_LBAR", "_LNORM", "_LEVAL", "LROUND"}
+_CLOSING = {"CLOSE", "_RBRACE", "_END_CASES", "_END_MATRIX", "_RBAR", "_RNORM", "_REVAL", "RROUND"}
 _PAUSES = {"_COMMA", "END", "QUAD", "ARROW", "TEXT", "NEWLINE", "AMP", "ALIGNED"}
 _TABLES = {"_BEGIN_CASES", "_BEGIN_MATRIX"}
 _ENDS_OPERAND = {"NUMBER", "LETTER", "WORD", "TOP", "STAR", "PRIME", "ONES"} | _CLOSING

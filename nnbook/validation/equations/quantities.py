@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from nnbook.validation.equations.algebra import Literal, RowVector, Samples, Value, describe
+from nnbook.validation.equations.algebra import Each, Literal, RowVector, Samples, Value, describe
 from nnbook.validation.equations.messages import EquationError, Span
 
 __all__ = ["Quantities"]
@@ -32,7 +32,9 @@ class Quantities:
     """
 
     def __init__(self, bindings: Mapping[str, Any], after: Mapping[str, Any] | None = None) -> None:
-        self.values = {name: as_value(name, given) for name, given in bindings.items()}
+        self.each = {name: given for name, given in bindings.items() if isinstance(given, Each)}
+        first = {name: np.asarray(given)[0] for name, given in self.each.items()}
+        self.values = {name: as_value(name, given) for name, given in {**bindings, **first}.items()}
         self.after = {name: as_value(name, given) for name, given in (after or {}).items()}
         self.parameters = {
             name: parameters(name, value) for name, value in self.values.items() if callable(value)
@@ -76,6 +78,14 @@ class Quantities:
         if not hasattr(self, "_through"):
             self._through: set[str] = set()
         return self._through
+
+    def trials(self) -> list[dict[str, Value]]:
+        """List the values that quantities bound with `Each` take together."""
+        lengths = {len(values) for values in self.each.values()}
+        if len(lengths) > 1:
+            raise EquationError("all Each(…) of one display need the same number of values")
+        rows = zip(*(np.asarray(values) for values in self.each.values()))
+        return [{name: as_value(name, value) for name, value in zip(self.each, row)} for row in rows] or [{}]
 
     def unused(self) -> list[str]:
         """List the bindings that no sign of the display has asked for."""

@@ -294,6 +294,20 @@ def _span(tree: Any) -> Span:
     return (tree.meta.start_pos, tree.meta.end_pos)
 
 
+Builder = Callable[[Any, Span], Any]
+_BUILDERS: dict[str, Builder] = {}
+
+
+def builds(*rules: str) -> Callable[[Builder], Builder]:
+    """Register the function that builds the nodes of some rules of the grammar."""
+
+    def register(function: Builder) -> Builder:
+        _BUILDERS.update(dict.fromkeys(rules, function))
+        return function
+
+    return register
+
+
 def build(tree: Any) -> Any:
     """Turn one node of the parser's tree into ours."""
     return _BUILDERS[str(tree.data)](tree, _span(tree))
@@ -303,12 +317,14 @@ def _trees(tree: Any) -> list[Any]:
     return [child for child in tree.children if _is_tree(child)]
 
 
+@builds("relation")
 def _relation(tree: Any, span: Span) -> Node:
     sides = tuple(build(child) for child in _trees(tree))
     signs = tuple(str(child) for child in tree.children if not _is_tree(child))
     return sides[0] if len(sides) == 1 else Relation(span, sides, signs)
 
 
+@builds("sum")
 def _sum(tree: Any, span: Span) -> Node:
     signs, terms = [], []
     sign = "+"
@@ -321,6 +337,7 @@ def _sum(tree: Any, span: Span) -> Node:
     return terms[0] if signs == ["+"] else Sum(span, tuple(signs), tuple(terms))
 
 
+@builds("term")
 def _term(tree: Any, span: Span) -> Node:
     operators, factors = [], []
     operator = ""
@@ -334,6 +351,7 @@ def _term(tree: Any, span: Span) -> Node:
     return factors[0] if len(factors) == 1 else Term(span, tuple(operators), tuple(factors))
 
 
+@builds("factor")
 def _factor(tree: Any, span: Span) -> Node:
     base = build(tree.children[0])
     return _scripted(base, tree.children[1:], span)
@@ -358,6 +376,7 @@ def _braced(script: Any) -> bool:
     return bool(script.children[0].data != "number")
 
 
+@builds("inside")
 def _inside(tree: Any, span: Span) -> Node:
     children = list(tree.children)
     if not children:
@@ -376,26 +395,31 @@ def _inside(tree: Any, span: Span) -> Node:
     return Inside(span, tuple(trees), None, transposed)
 
 
+@builds("condition")
 def _condition_inside(tree: Any, span: Span) -> Node:
     *items, condition = [build(child) for child in tree.children]
     return Inside(span, tuple(items), condition, False)
 
 
+@builds("label")
 def _label(tree: Any, span: Span) -> Node:
     text = re.sub(r"\\(text(rm|it|bf)?)?|[{}]", "", str(tree.children[0])).strip()
     return Label(span, text)
 
 
+@builds("mark")
 def _mark(tree: Any, span: Span) -> Node:
     return Mark(span, "top" if tree.children[0].type == "TOP" else "star")
 
 
+@builds("function")
 def _function(tree: Any, span: Span) -> Node:
     name, *scripts, argument = tree.children
     powers = _scripted(Label(span, str(name)), scripts, span)
     return Function(span, str(name)[1:], powers if isinstance(powers, Scripted) else None, build(argument))
 
 
+@builds("extremum", "reduction")
 def _reduction(tree: Any, span: Span) -> Node:
     name, *scripts, body = tree.children
     signs = _scripted(Label(span, ""), scripts, span)
@@ -404,10 +428,12 @@ def _reduction(tree: Any, span: Span) -> Node:
     return Reduction(span, word, subs, sups, build(body))
 
 
+@builds("pick")
 def _pick(tree: Any, span: Span) -> Node:
     return Function(span, str(tree.children[0])[1:], None, build(tree.children[1]))
 
 
+@builds("number")
 def _number(tree: Any, span: Span) -> Node:
     return Number(span, re.sub(r"\\,|\{,\}", "", str(tree.children[0])))
 
@@ -420,6 +446,7 @@ _GREEK_NAMES = {
 _ACCENT_NAMES = {"widehat": "hat", "overline": "bar", "widetilde": "tilde"}
 
 
+@builds("letter")
 def _letter(tree: Any, span: Span) -> Node:
     latex = re.sub(r"\s", "", str(tree.children[0]))
     prefix, letter = re.fullmatch(r"(d(?=.)|\\Delta(?=.))?(.*)", latex).groups()  # type: ignore[union-attr]
@@ -432,6 +459,7 @@ def _letter(tree: Any, span: Span) -> Node:
     return Symbol(span, latex, names)
 
 
+@builds("word")
 def _word(tree: Any, span: Span) -> Node:
     text = re.sub(r"^\\[a-z]+\*?\s*\{|\}$", "", str(tree.children[0]))
     name = re.sub(r"[^A-Za-z0-9]+", "_", text)
@@ -439,6 +467,7 @@ def _word(tree: Any, span: Span) -> Node:
     return Symbol(span, text, names)
 
 
+@builds("accented")
 def _accented(tree: Any, span: Span) -> Node:
     sign, inner = tree.children
     symbol = build(inner)
@@ -449,6 +478,7 @@ def _accented(tree: Any, span: Span) -> Node:
     return Symbol(span, f"\\{accent}{{{symbol.latex}}}", names)
 
 
+@builds("group")
 def _group(tree: Any, span: Span) -> Node:
     opening, *items, closing = tree.children
     kinds = {"(": ")", "[": "]", "\\{": "\\}", "\\lbrace": "\\rbrace", "\\lbrack": "\\rbrack"}
@@ -457,16 +487,27 @@ def _group(tree: Any, span: Span) -> Node:
     return Group(span, str(opening)[-1] if len(opening) < 3 else "{", tuple(build(item) for item in items))
 
 
+@builds("rounding")
+def _rounding(tree: Any, span: Span) -> Node:
+    opening, body, closing = tree.children
+    if opening[2:] != closing[2:]:
+        raise EquationError(f"{opening} is closed by {closing}", span)
+    return Bars(span, opening[2:], build(body))
+
+
+@builds("root")
 def _root(tree: Any, span: Span) -> Node:
     *degree, body = [build(child) for child in _trees(tree)]
     return Root(span, degree[0] if degree else None, body)
 
 
+@builds("case")
 def _case(tree: Any, span: Span) -> Node:
     value, *conditions = [build(child) for child in _trees(tree)]
     return Case(span, value, tuple(conditions))
 
 
+@builds("matrix")
 def _matrix(tree: Any, span: Span) -> Node:
     rows = tuple(tuple(build(cell) for cell in row.children) for row in tree.children)
     if len({len(row) for row in rows}) > 1:
@@ -474,49 +515,48 @@ def _matrix(tree: Any, span: Span) -> Node:
     return Matrix(span, rows)
 
 
+@builds("special")
 def _special(tree: Any, span: Span) -> Node:
     return Special(span, str(tree.children[0].type))
 
 
+@builds("annotated")
 def _annotated(tree: Any, span: Span) -> Node:
     body, below = [build(child) for child in tree.children]
     return Annotated(span, body, below.items if isinstance(below, Inside) else (below,))
 
 
+@builds("underset")
 def _underset(tree: Any, span: Span) -> Node:
     below, body = [build(child) for child in tree.children]
     return Annotated(span, body, below.items if isinstance(below, Inside) else (below,))
 
 
-_BUILDERS: dict[str, Callable[[Any, Span], Any]] = {
-    "relation": _relation,
-    "sum": _sum,
-    "term": _term,
-    "factor": _factor,
-    "inside": _inside,
-    "condition": _condition_inside,
-    "label": _label,
-    "mark": _mark,
-    "function": _function,
-    "reduction": _reduction,
-    "extremum": _reduction,
-    "pick": _pick,
-    "number": _number,
-    "letter": _letter,
-    "word": _word,
-    "accented": _accented,
-    "group": _group,
-    "braces": lambda tree, span: build(tree.children[0]),
-    "fraction": lambda tree, span: Fraction(span, build(tree.children[0]), build(tree.children[1])),
-    "root": _root,
-    "absolute": lambda tree, span: Bars(span, "absolute", build(tree.children[0])),
-    "norm": lambda tree, span: Bars(span, "norm", build(tree.children[0])),
-    "cases": lambda tree, span: Cases(span, tuple(build(child) for child in tree.children)),
-    "case": _case,
-    "otherwise": lambda tree, span: Case(span, build(tree.children[0]), ()),
-    "matrix": _matrix,
-    "special": _special,
-    "annotated": _annotated,
-    "underset": _underset,
-    "at": lambda tree, span: At(span, build(tree.children[0]), build(tree.children[1])),
-}
+@builds("braces")
+def _braces(tree: Any, span: Span) -> Node:
+    return build(tree.children[0])
+
+
+@builds("fraction")
+def _fraction(tree: Any, span: Span) -> Node:
+    return Fraction(span, build(tree.children[0]), build(tree.children[1]))
+
+
+@builds("absolute", "norm")
+def _bars(tree: Any, span: Span) -> Node:
+    return Bars(span, str(tree.data), build(tree.children[0]))
+
+
+@builds("cases")
+def _cases(tree: Any, span: Span) -> Node:
+    return Cases(span, tuple(build(child) for child in tree.children))
+
+
+@builds("otherwise")
+def _otherwise(tree: Any, span: Span) -> Node:
+    return Case(span, build(tree.children[0]), ())
+
+
+@builds("at")
+def _at(tree: Any, span: Span) -> Node:
+    return At(span, build(tree.children[0]), build(tree.children[1]))

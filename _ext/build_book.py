@@ -1,0 +1,58 @@
+"""Builds the site in _build/html: executes the notebooks in a copy, then renders that copy strictly.
+
+    python _ext/build_book.py [--jobs 2]
+
+Nothing of an earlier build is reused, so what the pages show was computed just now. To execute
+before rendering, rather than while, is what lets several notebooks run at once.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import yaml
+from run_notebooks import ROOT, run
+
+BUILD = ROOT / "_build"
+PAGES = BUILD / "pages"
+
+
+def chapters() -> list[str]:
+    """The documents that _toc.yml names, in its order."""
+    toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    return [toc["root"]] + [chapter["file"] for part in toc["parts"] for chapter in part["chapters"]]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--jobs", type=int, default=2)
+    jobs = parser.parse_args().jobs
+    start = time.perf_counter()
+
+    shutil.rmtree(BUILD, ignore_errors=True)
+    shutil.copytree(ROOT / "nbs", PAGES, ignore=shutil.ignore_patterns(".*"))
+    notebooks = [PAGES / f"{name}.ipynb" for name in chapters() if (PAGES / f"{name}.ipynb").exists()]
+    print(f"Executing {len(notebooks)} notebooks, {jobs} at a time", flush=True)
+    if not run(notebooks, jobs, store=True):
+        print("A notebook failed, so there is no site.", file=sys.stderr)
+        return 1
+
+    print("Rendering", flush=True)
+    jupyter_book = "from jupyter_book.cli.main import main; main()"
+    command = [sys.executable, "-c", jupyter_book, "build", str(PAGES), "-W", "--keep-going", "-n", "-q"]
+    command += ["--config", str(ROOT / "_config.yml"), "--toc", str(ROOT / "_toc.yml"), "--path-output", str(ROOT)]
+    status = subprocess.run(command, env={**os.environ, "NNBOOK_EXECUTED": "1"}, cwd=ROOT).returncode
+    if status:
+        return status
+    print(f"Done in {time.perf_counter() - start:.0f} s. Open {(BUILD / 'html' / 'index.html').as_uri()}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
