@@ -1,4 +1,4 @@
-"""Builds the site in _build/html: executes the notebooks in a copy, then renders that copy strictly.
+"""Builds the site in _build/html: executes a copy of the notebooks, then renders it strictly.
 
     python _ext/build_book.py [--jobs 2]
 
@@ -14,9 +14,9 @@ import shutil
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import yaml
+
 from run_notebooks import ROOT, run
 
 BUILD = ROOT / "_build"
@@ -26,18 +26,22 @@ PAGES = BUILD / "pages"
 def chapters() -> list[str]:
     """The documents that _toc.yml names, in its order."""
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    return [toc["root"]] + [chapter["file"] for part in toc["parts"] for chapter in part["chapters"]]
+    return [toc["root"]] + [
+        chapter["file"] for part in toc["parts"] for chapter in part["chapters"]
+    ]
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--jobs", type=int, default=2)
     jobs = parser.parse_args().jobs
     start = time.perf_counter()
 
     shutil.rmtree(BUILD, ignore_errors=True)
     shutil.copytree(ROOT / "nbs", PAGES, ignore=shutil.ignore_patterns(".*"))
-    notebooks = [PAGES / f"{name}.ipynb" for name in chapters() if (PAGES / f"{name}.ipynb").exists()]
+    notebooks = [
+        PAGES / f"{name}.ipynb" for name in chapters() if (PAGES / f"{name}.ipynb").exists()
+    ]
     print(f"Executing {len(notebooks)} notebooks, {jobs} at a time", flush=True)
     if not run(notebooks, jobs, store=True):
         print("A notebook failed, so there is no site.", file=sys.stderr)
@@ -45,12 +49,32 @@ def main() -> int:
 
     print("Rendering", flush=True)
     jupyter_book = "from jupyter_book.cli.main import main; main()"
-    command = [sys.executable, "-c", jupyter_book, "build", str(PAGES), "-W", "--keep-going", "-n", "-q"]
-    command += ["--config", str(ROOT / "_config.yml"), "--toc", str(ROOT / "_toc.yml"), "--path-output", str(ROOT)]
-    status = subprocess.run(command, env={**os.environ, "NNBOOK_EXECUTED": "1"}, cwd=ROOT).returncode
+    command = [
+        sys.executable,
+        "-c",
+        jupyter_book,
+        "build",
+        str(PAGES),
+        "-W",
+        "--keep-going",
+        "-n",
+        "-q",
+    ]
+    command += [
+        "--config",
+        str(ROOT / "_config.yml"),
+        "--toc",
+        str(ROOT / "_toc.yml"),
+        "--path-output",
+        str(ROOT),
+    ]
+    status = subprocess.run(
+        command, env={**os.environ, "NNBOOK_EXECUTED": "1"}, cwd=ROOT
+    ).returncode
     if status:
         return status
-    print(f"Done in {time.perf_counter() - start:.0f} s. Open {(BUILD / 'html' / 'index.html').as_uri()}")
+    index = BUILD / "html" / "index.html"
+    print(f"Done in {time.perf_counter() - start:.0f} s. Open {index.as_uri()}")
     return 0
 
 

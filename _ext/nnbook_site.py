@@ -8,7 +8,6 @@
 from __future__ import annotations
 
 import importlib
-import inspect
 import os
 import pkgutil
 import re
@@ -105,7 +104,7 @@ def read_notebook(text: str) -> nbformat.NotebookNode:
                 if not read_cell(cell):
                     continue
             except ValueError as error:
-                # A warning, so that one build names every mistake; the strict build fails of it all the same.
+                # A warning, so that one build names every mistake; a strict one fails of it.
                 LOGGER.warning("cell %s: %s", cell.get("id"), error, location=reading())
         kept.append(cell)
     notebook.cells = kept
@@ -138,7 +137,7 @@ def without_thebe(app: Sphinx) -> None:
 
 
 def copy_mathjax(app: Sphinx, error: Exception | None) -> None:
-    """Put MathJax beside the pages: under `_static/` of the sources, each page would load all of it."""
+    """Put MathJax beside the pages: from `_static/` of the sources, each would load all of it."""
     if error or app.builder.format != "html":
         return
     for file in files_of("sphinx-mathjax-offline") or ():
@@ -150,12 +149,6 @@ def copy_mathjax(app: Sphinx, error: Exception | None) -> None:
 
 
 # ---- the API reference is complete -------------------------------------------------------------
-
-
-def keep_data(app: Sphinx, what: str, name: str, obj: Any, skip: bool, options: Any) -> bool | None:
-    """Constants and type aliases cannot carry a docstring, and are documented nevertheless."""
-    is_data = what == "module" and not inspect.isclass(obj) and not inspect.isroutine(obj)
-    return False if skip and is_data else None
 
 
 def check_api(app: Sphinx, env: Any) -> None:
@@ -170,7 +163,8 @@ def check_api(app: Sphinx, env: Any) -> None:
         module = importlib.import_module(info.name)
         for name in getattr(module, "__all__", ()):
             if f"{info.name}.{name}" not in documented:
-                LOGGER.warning("%s.%s is missing from the API reference: has it a docstring?", info.name, name)
+                message = "%s.%s is missing from the API reference: no docstring, no #: comment"
+                LOGGER.warning(message, info.name, name)
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
@@ -178,6 +172,5 @@ def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", configure, priority=100)
     app.connect("builder-inited", without_thebe)
     app.connect("build-finished", copy_mathjax)
-    app.connect("autodoc-skip-member", keep_data)
     app.connect("env-check-consistency", check_api)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,7 +1,7 @@
 """Executes notebooks, several at a time, each in a fresh kernel.
 
-    python _ext/run_notebooks.py --store nbs/*.ipynb     store the outputs, in the clean form of nbdev
-    python _ext/run_notebooks.py --into DIR nbs/*.ipynb  leave the notebooks alone, write executed copies
+    python _ext/run_notebooks.py --store nbs/*.ipynb   store the outputs, as nbdev leaves them
+    python _ext/run_notebooks.py nbs/*.ipynb           leave the notebooks alone
 
 Exits with 1 if a cell raises, after showing the cell and its traceback.
 """
@@ -33,12 +33,16 @@ def cleaned(notebook: nbformat.NotebookNode) -> str:
 
     config = get_config(path=ROOT)
     content = json.loads(nbformat.writes(notebook))
-    clean_nb(content, allowed_cell_metadata_keys=config.allowed_cell_metadata_keys.split(), clean_ids=config.clean_ids)
+    clean_nb(
+        content,
+        allowed_cell_metadata_keys=config.allowed_cell_metadata_keys.split(),
+        clean_ids=config.clean_ids,
+    )
     return json.dumps(content, sort_keys=True, indent=1, ensure_ascii=False) + "\n"
 
 
 def execute(path: Path) -> tuple[nbformat.NotebookNode, str]:
-    """Execute the notebook at `path` in its folder; returns it and what went wrong, if anything."""
+    """Execute the notebook at `path` in its folder; return it and what went wrong, if anything."""
     notebook = nbformat.read(path, as_version=4)
     # Without coalescing, how printed text is cut into outputs would depend on the kernel's timing.
     client = NotebookClient(
@@ -59,36 +63,39 @@ def execute(path: Path) -> tuple[nbformat.NotebookNode, str]:
     return notebook, ""
 
 
-def work(path: Path, store: bool, into: Path | None) -> bool:
+def work(path: Path, store: bool) -> bool:
+    """Execute one notebook, say how it went, and store its outputs if asked to."""
     start = time.perf_counter()
     notebook, wrong = execute(path)
-    print(f"{'FAILED' if wrong else 'ok':>8} {time.perf_counter() - start:6.1f} s  {path.name}", flush=True)
+    print(
+        f"{'FAILED' if wrong else 'ok':>8} {time.perf_counter() - start:6.1f} s  {path.name}",
+        flush=True,
+    )
     if wrong:
         print(wrong, file=sys.stderr, flush=True)
         return False
-    target = path if store else into / path.name if into else None
-    if target:
-        partial = target.with_suffix(".partial")
+    if store:
+        partial = path.with_suffix(".partial")
         partial.write_text(cleaned(notebook), encoding="utf-8", newline="\n")
-        os.replace(partial, target)
+        os.replace(partial, path)
     return True
 
 
-def run(paths: list[Path], jobs: int, store: bool = False, into: Path | None = None) -> bool:
+def run(paths: list[Path], jobs: int, store: bool) -> bool:
     """Execute `paths`, `jobs` at a time; true if every cell of every notebook ran."""
     # The work is done in the kernels' processes: threads suffice to wait for them.
     with ThreadPoolExecutor(jobs) as pool:
-        return all(list(pool.map(lambda path: work(path, store, into), paths)))
+        return all(list(pool.map(lambda path: work(path, store), paths)))
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("notebooks", nargs="+", type=Path)
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--store", action="store_true")
-    parser.add_argument("--into", type=Path)
     args = parser.parse_args()
-    return 0 if run([path.resolve() for path in args.notebooks], args.jobs, args.store, args.into) else 1
+    paths = [path.resolve() for path in args.notebooks]
+    return 0 if run(paths, args.jobs, args.store) else 1
 
 
 if __name__ == "__main__":

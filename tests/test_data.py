@@ -1,0 +1,773 @@
+"""Chapter 09: batches, splits, labels, scales; MNIST embedded, cached and downloaded."""
+
+import contextlib
+import gzip
+import hashlib
+import os
+import struct
+import subprocess
+import sys
+import threading
+import time
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from nnbook.utils import data_utils
+from nnbook.utils.data_utils import (
+    MNIST_FILES,
+    MNIST_MIRRORS,
+    Archive,
+    DownloadError,
+    Standardizer,
+    batches,
+    evenly_spread,
+    load_mnist,
+    one_hot,
+    parse_idx,
+    quotas,
+    shuffle,
+    train_test_split,
+)
+
+ROOT = Path(__file__).resolve().parent.parent
+ORIGINALS = Path(os.environ.get("NNBOOK_TEST_MNIST") or ROOT.parent / "shared" / "mnist")
+needs_originals = pytest.mark.skipif(
+    not all((ORIGINALS / file.name).exists() for file in MNIST_FILES),
+    reason=f"the four original MNIST files are not in {ORIGINALS} (NNBOOK_TEST_MNIST names another folder)",
+)
+
+
+# ---------------------------------------------------------------- shuffle, batches
+
+
+def test_shuffle_keeps_rows_together_and_is_a_permutation():
+    X = np.arange(60).reshape(20, 3)
+    rows, labels = shuffle(X, X[:, 0], rng=1)
+    assert (rows[:, 0] == labels).all()
+    assert sorted(labels) == sorted(X[:, 0]) and (labels != X[:, 0]).any()
+
+
+def test_shuffle_copies_and_repeats_with_a_seed():
+    X = np.arange(20)
+    (first,) = shuffle(X, rng=7)
+    (again,) = shuffle(X, rng=7)
+    assert (first == again).all()
+    first[:] = 0
+    assert X.sum() == 190
+
+
+@pytest.mark.parametrize("batch_size", [1, 3, 7, 10, 11, 99])
+@pytest.mark.parametrize("rng", [False, 0])
+def test_batches_cover_every_example_once(batch_size, rng):
+    X = np.arange(10)
+    parts = list(batches(X, 2 * X, batch_size, rng))
+    assert sorted(np.concatenate([x for x, _ in parts])) == list(range(10))
+    assert all((y == 2 * x).all() for x, y in parts)
+    assert [len(x) for x, _ in parts[:-1]] == [batch_size] * (len(parts) - 1)
+
+
+def test_batches_can_drop_a_short_last_one():
+    assert [len(x) for x, _ in batches(np.arange(10), np.arange(10), 4, drop_last=True)] == [4, 4]
+    assert list(batches(np.arange(3), np.arange(3), 4, drop_last=True)) == []
+
+
+def test_batches_keep_the_order_unless_asked():
+    X = np.arange(10)
+    assert (np.concatenate([x for x, _ in batches(X, X, 3)]) == X).all()
+    assert (np.concatenate([x for x, _ in batches(X, X, 3, rng=0)]) != X).any()
+
+
+def test_batches_from_one_generator_differ_between_epochs():
+    rng, X = np.random.default_rng(0), np.arange(30)
+    orders = [np.concatenate([x for x, _ in batches(X, X, 8, rng)]) for _ in range(2)]
+    assert (orders[0] != orders[1]).any()
+
+
+@pytest.mark.parametrize(
+    "arguments, error, message",
+    [
+        ((np.ones(3), np.ones(4), 2), ValueError, "lengths 3, 4"),
+        ((np.ones((0, 2)), np.ones(0), 2), ValueError, "at least 1"),
+        ((np.ones(3), np.ones(3), 0), ValueError, "batch_size must be at least 1"),
+        ((np.ones(3), np.ones(3), 2.5), TypeError, "batch_size must be an integer"),
+        ((3.0, np.ones(3), 2), TypeError, "one example a row"),
+    ],
+)
+def test_batches_refuse_at_once(arguments, error, message):
+    with pytest.raises(error, match=message):
+        batches(*arguments)  # not only when the first batch is asked for
+
+
+def test_shuffle_refuses_nothing_at_all():
+    with pytest.raises(ValueError, match="at least one array"):
+        shuffle()
+
+
+# ---------------------------------------------------------------- one_hot
+
+
+def test_one_hot_is_rows_of_the_identity():
+    labels = np.array([2, 0, 3, 1, 3])
+    assert (one_hot(labels) == np.eye(4)[labels]).all()
+    assert one_hot(labels, 6).shape == (5, 6)
+    assert (
+        one_hot(labels).dtype == np.float32
+        and one_hot(labels, dtype=np.float64).dtype == np.float64
+    )
+
+
+@pytest.mark.parametrize(
+    "labels, n_classes, error",
+    [
+        ([0, 3], 3, ValueError),
+        ([-1, 1], 3, ValueError),
+        ([0.0, 1.0], 2, TypeError),
+        ([[0, 1]], 2, ValueError),
+        ([True, False], 2, TypeError),
+        (np.array([], int), 3, ValueError),
+        ([0, 1], 0, ValueError),
+    ],
+)
+def test_one_hot_refuses(labels, n_classes, error):
+    with pytest.raises(error, match="one_hot|n_classes"):
+        one_hot(labels, n_classes)
+
+
+# ---------------------------------------------------------------- quotas, evenly_spread, train_test_split
+
+
+@pytest.mark.parametrize(
+    "counts, n",
+    [
+        ([50, 30, 21], 10),
+        ([1, 1, 1], 2),
+        ([7, 0, 3], 5),
+        ([5923, 6742], 10_000),
+        ([4], 4),
+        ([4, 4], 0),
+    ],
+)
+def test_quotas_sum_to_n_and_stay_within_one_of_the_exact_share(counts, n):
+    share = quotas(counts, n)
+    exact = np.array(counts) * n / sum(counts)
+    assert share.sum() == n and (np.abs(share - exact) < 1).all() and (share <= counts).all()
+
+
+def test_quotas_refuse_more_than_there_is():
+    with pytest.raises(ValueError, match="at most 5"):
+        quotas([2, 3], 6)
+
+
+def test_evenly_spread_takes_the_middle_of_equal_stretches():
+    assert evenly_spread([0] * 9, 3).tolist() == [1, 4, 7]
+    assert evenly_spread([0, 1] * 6, 4).tolist() == [2, 3, 8, 9]
+    assert evenly_spread([3, 1, 2], 3).tolist() == [0, 1, 2]
+
+
+def test_evenly_spread_is_stratified_and_without_repeats():
+    labels = np.random.default_rng(0).integers(0, 5, 1003)
+    chosen = evenly_spread(labels, 250)
+    assert len(set(chosen)) == 250 and (np.diff(chosen) > 0).all()
+    assert (np.bincount(labels[chosen]) == quotas(np.bincount(labels), 250)).all()
+
+
+@pytest.mark.parametrize(
+    "labels, n, error",
+    [
+        ([0, 1], 3, ValueError),
+        ([0, 1], 0, ValueError),
+        ([0.5, 1], 1, TypeError),
+        ([[0, 1]], 1, TypeError),
+    ],
+)
+def test_evenly_spread_refuses(labels, n, error):
+    with pytest.raises(error):
+        evenly_spread(labels, n)
+
+
+@pytest.mark.parametrize("test_size, n_test", [(0.2, 20), (0.25, 25), (7, 7), (0.999, 100 - 1)])
+@pytest.mark.parametrize("stratify", [False, True])
+def test_split_is_a_partition(test_size, n_test, stratify):
+    if test_size == 0.999:
+        test_size = 99
+    X, Y = np.arange(100), np.arange(100) % 3
+    X_train, X_test, Y_train, Y_test = train_test_split(
+        X, Y, test_size=test_size, stratify=stratify, rng=0
+    )
+    assert len(X_test) == n_test == len(Y_test)
+    assert sorted([*X_train, *X_test]) == list(range(100))
+    assert (X_train % 3 == Y_train).all() and (X_test % 3 == Y_test).all()
+
+
+def test_stratified_split_keeps_the_proportions_exactly():
+    Y = np.repeat([0, 1, 2], [100, 60, 40])
+    for seed in range(20):
+        _, _, Y_train, Y_test = train_test_split(Y, Y, test_size=0.1, stratify=True, rng=seed)
+        assert np.bincount(Y_test).tolist() == [10, 6, 4]
+    one_hot_test = train_test_split(Y, one_hot(Y), test_size=0.1, stratify=True, rng=0)[3]
+    assert one_hot_test.sum(axis=0).tolist() == [10, 6, 4]
+
+
+def test_split_is_random_and_repeatable():
+    X = np.arange(50)
+    splits = [train_test_split(X, X, rng=seed)[1].tolist() for seed in (0, 0, 1)]
+    assert splits[0] == splits[1] != splits[2]
+
+
+@pytest.mark.parametrize("test_size", [0.0, 1.0, 1.5, -0.1, 0, 10, 0.01, np.nan])
+def test_split_refuses_an_empty_part(test_size):
+    with pytest.raises(ValueError, match="test_size"):
+        train_test_split(np.arange(10), np.arange(10), test_size=test_size)
+
+
+def test_split_agrees_with_the_reference_library_on_class_counts():
+    reference = pytest.importorskip("sklearn.model_selection")
+    Y = np.random.default_rng(5).integers(0, 4, 203)
+    ours = train_test_split(Y, Y, test_size=50, stratify=True, rng=0)[3]
+    theirs = reference.train_test_split(Y, Y, test_size=50, stratify=Y, random_state=0)[3]
+    assert np.abs(np.bincount(ours) - np.bincount(theirs)).max() <= 1
+
+
+# ---------------------------------------------------------------- Standardizer
+
+
+def test_standardizer_gives_mean_0_and_std_1_and_goes_back():
+    X = np.random.default_rng(0).normal([5, -3, 100], [1, 20, 0.1], size=(200, 3))
+    scale = Standardizer().fit(X)
+    Z = scale.transform(X)
+    assert np.allclose(Z.mean(axis=0), 0) and np.allclose(Z.std(axis=0), 1)
+    assert np.allclose(scale.inverse_transform(Z), X)
+
+
+def test_standardizer_uses_the_training_part_alone():
+    scale = Standardizer().fit([[0.0], [2.0]])
+    assert scale.transform([[5.0]]).tolist() == [[4.0]]
+
+
+def test_standardizer_only_shifts_a_constant_column():
+    X = np.full((1001, 2), 0.1, np.float32)  # whose rounded mean is not 0.1
+    X[:, 1] = np.arange(1001)
+    Z = Standardizer().fit(X).transform(X)
+    assert Z.dtype == np.float32 and (Z[:, 0] == 0).all() and abs(Z[:, 1].std() - 1) < 1e-5
+
+
+def test_standardizer_sums_in_double_precision():
+    X = (1000 + np.random.default_rng(0).normal(size=(100_000, 1))).astype(np.float32)
+    Z = Standardizer().fit(X).transform(X)
+    assert abs(Z.mean()) < 1e-3 and abs(Z.std() - 1) < 1e-3
+
+
+def test_standardizer_refuses():
+    with pytest.raises(RuntimeError, match="fit before transform"):
+        Standardizer().transform([[1.0]])
+    with pytest.raises(ValueError, match="finite"):
+        Standardizer().fit([[1.0], [np.nan]])
+    with pytest.raises(ValueError, match=r"\(m, 2\)"):
+        Standardizer().fit(np.ones((3, 2))).transform(np.ones((3, 4)))
+
+
+# ---------------------------------------------------------------- IDX
+
+
+def idx(array: np.ndarray) -> bytes:
+    """The array as an IDX file, written independently of the package."""
+    return struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape) + array.tobytes()
+
+
+def test_parse_idx_reads_every_number_of_axes():
+    for shape in [(4,), (2, 3), (3, 4, 5), (2, 3, 4, 2)]:
+        array = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
+        found = parse_idx(idx(array))
+        assert found.shape == shape and found.dtype == np.uint8 and (found == array).all()
+
+
+GOOD_IDX = idx(np.arange(6, dtype=np.uint8).reshape(2, 3))
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"",
+        b"\0\0\x08",
+        GOOD_IDX[:7],
+        GOOD_IDX[:-1],
+        GOOD_IDX + b"\0",
+        b"\x01" + GOOD_IDX[1:],
+        b"\0\0\x0d" + GOOD_IDX[3:],
+        b"\0\0\x08\0",
+        b"\0\0\x08\x01\xff\xff\xff\xff",
+        b"<html></html>",
+    ],
+    ids=[
+        "empty",
+        "no axes byte",
+        "short header",
+        "short",
+        "long",
+        "magic",
+        "floats",
+        "no axes",
+        "huge",
+        "html",
+    ],
+)
+def test_parse_idx_refuses(data):
+    with pytest.raises(ValueError, match="some file"):
+        parse_idx(data, "some file")
+
+
+# ---------------------------------------------------------------- the embedded part
+
+
+def test_embedded_part_is_what_the_documentation_says():
+    digits = load_mnist()
+    assert [array.shape for array in digits] == [(10_000, 784), (10_000,), (2_000, 784), (2_000,)]
+    assert [array.dtype for array in digits] == [np.float32, np.int64] * 2
+    for X, Y in ((digits.X_train, digits.Y_train), (digits.X_test, digits.Y_test)):
+        assert X.min() == 0 and X.max() == 1
+        assert set(Y) == set(range(10))
+    digits.X_train[:] = 0
+    assert load_mnist().X_train.any()  # every call gives arrays of its own
+
+
+def test_embedded_part_needs_no_network_and_no_library(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pooch", None)
+    monkeypatch.setitem(sys.modules, "requests", None)
+    assert len(load_mnist().X_train) == 10_000
+
+
+def test_embedded_part_has_its_licence_beside_it():
+    text = (ROOT / "nnbook" / "data" / "LICENSE.txt").read_text(encoding="utf-8")
+    for words in (
+        "Yann LeCun and Corinna Cortes",
+        "Share Alike 3.0",
+        "creativecommons.org/licenses/by-sa/3.0",
+    ):
+        assert words in text
+
+
+def test_embedded_part_is_about_2_megabytes():
+    assert (ROOT / "nnbook" / "data" / "mnist_subset.npz").stat().st_size < 2_100_000
+
+
+@needs_originals
+@pytest.mark.full_mnist
+def test_embedded_part_can_be_cut_again_from_the_originals():
+    with np.load(ROOT / "nnbook" / "data" / "mnist_subset.npz") as archive:
+        stored = {name: archive[name] for name in archive.files}
+    originals = [
+        parse_idx(gzip.decompress((ORIGINALS / file.name).read_bytes())) for file in MNIST_FILES
+    ]
+    for part, X, Y, n in (("train", *originals[:2], 10_000), ("test", *originals[2:], 2_000)):
+        chosen = evenly_spread(Y, n)
+        assert stored[f"X_{part}"].dtype == stored[f"Y_{part}"].dtype == np.uint8
+        assert (stored.pop(f"X_{part}") == X[chosen]).all() and (
+            stored.pop(f"Y_{part}") == Y[chosen]
+        ).all()
+    assert not stored
+
+
+@needs_originals
+def test_checksums_are_those_of_the_originals():
+    for file in MNIST_FILES:
+        packed = (ORIGINALS / file.name).read_bytes()
+        assert hashlib.sha256(packed).hexdigest() == file.archive_sha256
+        assert hashlib.sha256(gzip.decompress(packed)).hexdigest() == file.content_sha256
+
+
+# ---------------------------------------------------------------- a server that misbehaves on request
+
+
+def archive(name: str, content: bytes) -> tuple[Archive, bytes]:
+    packed = gzip.compress(content, mtime=0)
+    return Archive(
+        name, hashlib.sha256(packed).hexdigest(), hashlib.sha256(content).hexdigest()
+    ), packed
+
+
+def small_set() -> dict[Archive, bytes]:
+    """Four small files in the format of MNIST, large enough to be cut short."""
+    rng = np.random.default_rng(0)
+    arrays = [
+        rng.integers(0, 256, (40, 28, 28)),
+        rng.integers(0, 10, 40),
+        rng.integers(0, 256, (11, 28, 28)),
+        rng.integers(0, 10, 11),
+    ]
+    names = [file.name for file in MNIST_FILES]
+    return dict(
+        archive(name, idx(array.astype(np.uint8)))
+        for name, array in zip(names, arrays, strict=True)
+    )
+
+
+SMALL = small_set()
+FILES = tuple(SMALL)
+PACKED = {file.name: packed for file, packed in SMALL.items()}
+
+
+class Mirror(BaseHTTPRequestHandler):
+    """Serves ``server.files`` under /<behaviour>/<name>, where the first part of the path says how."""
+
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        _, behaviour, name = self.path.split("/")
+        self.server.log.append((behaviour, name))
+        body = self.server.files.get(name)
+        if behaviour == "404" or body is None:
+            return self.send_error(404)
+        if behaviour == "503":
+            return self.send_error(503)
+        if behaviour == "503-once" and self.server.log.count((behaviour, name)) == 1:
+            return self.send_error(503)
+        if behaviour == "html":
+            body = b"<html>Sign in to the hotel's network</html>"
+        if behaviour == "wrong":
+            body = body[:-1] + bytes([body[-1] ^ 1])
+        if behaviour == "truncated":
+            body = body[: len(body) // 2]
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if behaviour == "stalled" or (
+            behaviour == "cut-once" and self.server.log.count((behaviour, name)) == 1
+        ):
+            self.wfile.write(body[: len(body) // 2])
+            self.wfile.flush()
+            if behaviour == "stalled":
+                self.server.done.wait(30)
+            self.close_connection = True
+            return None
+        for start in range(0, len(body), 4096):
+            self.wfile.write(body[start : start + 4096])
+            if behaviour == "slow":
+                time.sleep(0.02)
+        return None
+
+    def log_message(self, *args):
+        pass
+
+
+@contextlib.contextmanager
+def serving(files):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Mirror)
+    server.daemon_threads = True
+    server.files, server.log, server.done = files, [], threading.Event()
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    server.url = f"http://127.0.0.1:{server.server_address[1]}"
+    try:
+        yield server
+    finally:
+        server.done.set()
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+@pytest.fixture
+def server(monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr(
+        data_utils, "time", SimpleNamespace(sleep=lambda seconds: None)
+    )  # no pauses
+    with serving(PACKED) as server:
+        yield server
+
+
+def load(server, folder, *behaviours, timeout=5.0, files=FILES):
+    mirrors = [f"{server.url}/{behaviour}/" for behaviour in behaviours]
+    return load_mnist(
+        full=True, cache=folder, mirrors=mirrors, files=files, timeout=timeout, progress=False
+    )
+
+
+def check_small(digits):
+    X, Y = (
+        parse_idx(gzip.decompress(PACKED["train-images-idx3-ubyte.gz"])),
+        parse_idx(gzip.decompress(PACKED["t10k-labels-idx1-ubyte.gz"])),
+    )
+    assert (digits.X_train == (X.reshape(40, 784) / 255).astype(np.float32)).all()
+    assert (digits.Y_test == Y).all() and digits.Y_test.dtype == np.int64
+
+
+def leftovers(folder):
+    return sorted(path.name for path in (folder / "mnist").glob("*") if path.name not in PACKED)
+
+
+# ---------------------------------------------------------------- download
+
+
+def test_download_fills_the_cache_and_is_asked_once(server, tmp_path):
+    check_small(load(server, tmp_path, "good"))
+    assert [name for _, name in server.log] == [file.name for file in FILES]
+    assert sorted(path.name for path in (tmp_path / "mnist").iterdir()) == sorted(PACKED)
+    check_small(load(server, tmp_path, "good"))
+    assert len(server.log) == 4
+    check_small(
+        load_mnist(full=True, cache=tmp_path, mirrors=[], files=FILES)
+    )  # offline from now on
+
+
+@pytest.mark.parametrize(
+    "behaviour, reason",
+    [
+        ("404", "answered 404"),
+        ("503", "answered 503"),
+        ("wrong", "wrong sha256"),
+        ("html", "wrong sha256"),
+        ("truncated", "wrong sha256"),
+    ],
+)
+def test_a_bad_mirror_is_named_and_leaves_nothing(server, tmp_path, behaviour, reason):
+    with pytest.raises(DownloadError) as caught:
+        load(server, tmp_path, behaviour)
+    message = str(caught.value)
+    assert f"{server.url}/{behaviour}/train-images-idx3-ubyte.gz: " in message and reason in message
+    assert str(tmp_path) in message and "NNBOOK_CACHE" in message and "load_mnist()" in message
+    assert isinstance(caught.value, OSError)
+    assert list((tmp_path / "mnist").iterdir()) == []
+
+
+@pytest.mark.parametrize("behaviour", ["404", "503", "wrong", "html", "truncated"])
+def test_the_next_mirror_steps_in(server, tmp_path, behaviour):
+    check_small(load(server, tmp_path, behaviour, "good"))
+    assert not leftovers(tmp_path)
+    assert [b for b, _ in server.log].count(behaviour) == 1  # the good one is first from then on
+
+
+def test_503_then_200_is_tried_again(server, tmp_path):
+    check_small(load(server, tmp_path, "503-once"))
+    assert server.log[:2] == [("503-once", "train-images-idx3-ubyte.gz")] * 2
+
+
+def test_a_body_that_breaks_off_is_tried_again(server, tmp_path):
+    check_small(load(server, tmp_path, "cut-once"))
+    assert not leftovers(tmp_path)
+
+
+def test_what_will_not_pass_is_not_tried_again(server, tmp_path):
+    with pytest.raises(DownloadError):
+        load(server, tmp_path, "404", "wrong")
+    assert [b for b, _ in server.log] == ["404", "wrong"]
+
+
+def test_a_stalled_body_fails_over(server, tmp_path):
+    start = time.monotonic()
+    check_small(load(server, tmp_path, "stalled", "good", timeout=0.5))
+    assert time.monotonic() - start < 10
+    assert [b for b, _ in server.log].count("stalled") == 1 and not leftovers(tmp_path)
+
+
+def test_only_stalled_mirrors_give_an_error(server, tmp_path):
+    with pytest.raises(DownloadError, match="fell silent"):
+        load(server, tmp_path, "stalled", timeout=0.3)
+
+
+def test_no_network_is_one_clear_error_and_never_the_subset(monkeypatch, tmp_path):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with pytest.raises(DownloadError, match="no connection"):
+        load_mnist(
+            full=True, cache=tmp_path, mirrors=["http://127.0.0.1:1/"], files=FILES, progress=False
+        )
+    with pytest.raises(DownloadError, match="no mirror was named"):
+        load_mnist(full=True, cache=tmp_path, mirrors=[], files=FILES)
+
+
+def test_mirrors_are_addresses_of_folders_with_or_without_a_slash(server, tmp_path):
+    check_small(
+        load_mnist(
+            full=True, cache=tmp_path, mirrors=[f"{server.url}/good"], files=FILES, progress=False
+        )
+    )
+    assert all(mirror.startswith("https://") for mirror in MNIST_MIRRORS)
+
+
+def test_a_progress_bar_is_shown_on_request(server, tmp_path, capfd):
+    load_mnist(
+        full=True, cache=tmp_path, mirrors=[f"{server.url}/good/"], files=FILES, progress=True
+    )
+    assert "100%" in capfd.readouterr().err
+    load(server, tmp_path / "other", "good")
+    captured = capfd.readouterr()
+    assert captured.out == "" and captured.err == ""
+
+
+# ---------------------------------------------------------------- the cache
+
+
+def test_cache_is_named_by_the_environment(server, tmp_path, monkeypatch):
+    monkeypatch.setenv("NNBOOK_CACHE", str(tmp_path / "with a space"))
+    check_small(load(server, None, "good"))
+    assert (tmp_path / "with a space" / "mnist" / FILES[0].name).exists()
+
+
+def test_cache_is_the_users_by_default(monkeypatch, tmp_path):
+    monkeypatch.delenv("NNBOOK_CACHE", raising=False)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    with pytest.raises(DownloadError) as caught:
+        load_mnist(full=True, mirrors=[], files=FILES)
+    assert "nnbook" in str(caught.value) and str(Path("mnist", FILES[0].name)) in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda packed: b"",
+        lambda packed: packed[:100],
+        lambda packed: packed[:-1] + b"\xff",
+        lambda packed: packed + b"\0",
+        lambda packed: gzip.compress(b"something else"),
+        lambda packed: PACKED["t10k-images-idx3-ubyte.gz"],
+    ],
+    ids=["empty", "truncated", "flipped", "longer", "other content", "other file"],
+)
+def test_a_damaged_cached_file_is_refused_and_replaced(server, tmp_path, damage):
+    load(server, tmp_path, "good")
+    path = tmp_path / "mnist" / FILES[0].name
+    path.write_bytes(damage(path.read_bytes()))
+    damaged = path.read_bytes()
+    with pytest.raises(DownloadError, match="damaged or another file"):
+        load(server, tmp_path, "404")
+    assert path.read_bytes() == damaged  # a failure changes nothing
+    check_small(load(server, tmp_path, "good"))
+    assert path.read_bytes() == PACKED[FILES[0].name] and not leftovers(tmp_path)
+
+
+def test_a_good_cache_survives_a_failed_attempt(server, tmp_path):
+    load(server, tmp_path, "good")
+    (tmp_path / "mnist" / FILES[3].name).unlink()
+    for behaviour in ("404", "503", "wrong", "truncated"):
+        with pytest.raises(DownloadError):
+            load(server, tmp_path, behaviour)
+    for file in FILES[:3]:
+        assert (tmp_path / "mnist" / file.name).read_bytes() == PACKED[file.name]
+    check_small(load(server, tmp_path, "good"))
+
+
+def test_content_is_checked_behind_the_archive(server, tmp_path):
+    files = (FILES[0]._replace(content_sha256="0" * 64), *FILES[1:])
+    with pytest.raises(ValueError, match="the content of .* is damaged or another file"):
+        load(server, tmp_path, "good", files=files)
+
+
+def test_a_cache_that_is_a_file_is_an_error_of_the_system(tmp_path, server):
+    (tmp_path / "mnist").write_text("in the way")
+    with pytest.raises(OSError):
+        load(server, tmp_path, "good")
+
+
+def test_images_and_labels_must_have_one_length(tmp_path):
+    swapped = {**SMALL}
+    few, packed = archive("few-labels.gz", idx(np.zeros(39, np.uint8)))
+    swapped[few] = packed
+    (tmp_path / "mnist").mkdir()
+    for file, data in swapped.items():
+        (tmp_path / "mnist" / file.name).write_bytes(data)
+    with pytest.raises(ValueError, match="training files"):
+        load_mnist(full=True, cache=tmp_path, mirrors=[], files=(FILES[0], few, *FILES[2:]))
+
+
+def test_without_the_download_library_it_says_what_to_install(monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "pooch", None)
+    with pytest.raises(DownloadError, match="install pooch"):
+        load_mnist(full=True, cache=tmp_path, files=FILES)
+    monkeypatch.delenv("NNBOOK_CACHE", raising=False)
+    with pytest.raises(DownloadError, match="install pooch"):
+        load_mnist(full=True, files=FILES)
+
+
+@pytest.mark.parametrize(
+    "arguments, error, message",
+    [
+        ({"full": "yes"}, TypeError, "full must be True or False"),
+        ({"full": True, "mirrors": "http://127.0.0.1/"}, TypeError, "mirrors"),
+        ({"full": True, "files": FILES[:3]}, ValueError, "4 archives"),
+        ({"full": True, "timeout": 0}, ValueError, "timeout"),
+    ],
+)
+def test_load_mnist_refuses(arguments, error, message, tmp_path):
+    with pytest.raises(error, match=message):
+        load_mnist(cache=tmp_path, **arguments)
+
+
+DOWNLOADER = """
+import sys
+from nnbook.utils.data_utils import Archive, load_mnist
+files = [Archive(*line.split()) for line in sys.argv[3:]]
+digits = load_mnist(full=True, cache=sys.argv[1], mirrors=[sys.argv[2]], files=files, progress=False)
+print(digits.X_train.shape, digits.Y_test.shape)
+"""
+
+
+def test_two_processes_may_download_at_once(server, tmp_path):
+    command = [
+        sys.executable,
+        "-c",
+        DOWNLOADER,
+        str(tmp_path),
+        f"{server.url}/slow/",
+        *(" ".join(file) for file in FILES),
+    ]
+    running = [
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        for _ in range(2)
+    ]
+    for process in running:
+        out, err = process.communicate(timeout=60)
+        assert process.returncode == 0, err
+        assert out.strip() == "(40, 784) (11,)"
+    check_small(load_mnist(full=True, cache=tmp_path, mirrors=[], files=FILES))
+    assert not leftovers(tmp_path)
+
+
+def test_importing_the_package_loads_no_network_library():
+    code = "import sys, nnbook; print(sorted({'pooch', 'requests', 'tqdm', 'urllib3'} & set(sys.modules)))"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        == "[]"
+    )
+
+
+# ---------------------------------------------------------------- the real files
+
+
+@needs_originals
+@pytest.mark.full_mnist
+def test_the_real_files_are_downloaded_past_two_bad_mirrors(tmp_path, monkeypatch):
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with serving(
+        {file.name: (ORIGINALS / file.name).read_bytes() for file in MNIST_FILES}
+    ) as server:
+        mirrors = [f"{server.url}/{behaviour}/" for behaviour in ("404", "truncated", "good")]
+        digits = load_mnist(full=True, cache=tmp_path, mirrors=mirrors, progress=False)
+        assert [array.shape for array in digits] == [
+            (60_000, 784),
+            (60_000,),
+            (10_000, 784),
+            (10_000,),
+        ]
+        assert digits.Y_train[:5].tolist() == [5, 0, 4, 1, 9] and digits.Y_test[:5].tolist() == [
+            7,
+            2,
+            1,
+            0,
+            4,
+        ]
+        assert np.isclose(digits.X_train.mean(dtype=np.float64), 0.1306605)
+        assert [b for b, _ in server.log] == ["404", "truncated", "good", "good", "good", "good"]
+
+
+@needs_originals
+@pytest.mark.full_mnist
+def test_a_folder_with_the_originals_is_a_cache(tmp_path):
+    (tmp_path / "mnist").symlink_to(ORIGINALS, target_is_directory=True)
+    assert len(load_mnist(full=True, cache=tmp_path, mirrors=[]).X_train) == 60_000

@@ -1,6 +1,8 @@
-"""The notebooks are the source of truth: the package is what they export, and they are fit to be read."""
+"""The notebooks are the source of truth: the package is what they export, and they read well."""
 
 import ast
+import importlib
+import inspect
 import json
 import re
 import shutil
@@ -11,6 +13,8 @@ from pathlib import Path
 import nbformat
 import pytest
 import yaml
+
+import nnbook
 from run_notebooks import cleaned
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -26,12 +30,15 @@ MACHINE_PATH = re.compile(r"(?<![\w.])/(?:home|root|tmp|Users|work|opt|var)/\w|\
 def chapters() -> list[str]:
     """The documents of the book in the order of reading."""
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    return [toc["root"]] + [chapter["file"] for part in toc["parts"] for chapter in part["chapters"]]
+    return [toc["root"]] + [
+        chapter["file"] for part in toc["parts"] for chapter in part["chapters"]
+    ]
 
 
 def modules() -> dict[str, Path]:
     """Every module that a notebook exports, by its dotted name."""
-    paths = [path for path in PACKAGE.rglob("*.py") if path.name not in ("__init__.py", "_modidx.py")]
+    by_hand = ("__init__.py", "_modidx.py")
+    paths = [path for path in PACKAGE.rglob("*.py") if path.name not in by_hand]
     return {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in paths}
 
 
@@ -65,7 +72,7 @@ def code_cells(path: Path) -> list[nbformat.NotebookNode]:
 def test_package_is_what_the_notebooks_export(tmp_path):
     shutil.copy(ROOT / "settings.ini", tmp_path)
     shutil.copytree(NBS, tmp_path / "nbs")
-    # The re-exports in __init__.py are written by hand; everything else must come out of a notebook.
+    # The re-exports in __init__.py are written by hand; all else must come out of a notebook.
     for init in PACKAGE.rglob("__init__.py"):
         target = tmp_path / init.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -74,10 +81,13 @@ def test_package_is_what_the_notebooks_export(tmp_path):
     subprocess.run([sys.executable, "-c", export], cwd=tmp_path, check=True)
 
     def files(root):
-        return {path.relative_to(root).as_posix(): path.read_bytes() for path in (root / "nnbook").rglob("*.py")}
+        paths = (root / "nnbook").rglob("*.py")
+        return {path.relative_to(root).as_posix(): path.read_bytes() for path in paths}
 
     exported, kept = files(tmp_path), files(ROOT)
-    assert sorted(kept) == sorted(exported), "modules without a notebook, or not exported: run make export"
+    assert sorted(kept) == sorted(exported), (
+        "modules without a notebook, or not exported: run make export"
+    )
     stale = [name for name in kept if kept[name] != exported[name]]
     assert not stale, f"not what the notebooks say: {stale}: run make export"
 
@@ -88,37 +98,55 @@ def test_every_module_has_one_home():
     assert set(homes.values()) <= set(chapters())
 
 
+def source(imported: str, chapter: dict[str, int]) -> int:
+    """The chapter that `imported`, a dotted name of the package, comes from."""
+    if imported in chapter:
+        return chapter[imported]
+    owner, _, name = imported.rpartition(".")
+    if owner in chapter:
+        return chapter[owner]
+    value = getattr(importlib.import_module(owner), name) if owner else nnbook
+    if getattr(value, "__module__", None) in chapter:
+        return chapter[value.__module__]
+    # Of a whole package, or a value that does not tell, all modules of the package may be needed.
+    package = imported if inspect.ismodule(value) else owner
+    return max((k for m, k in chapter.items() if m.startswith(f"{package}.")), default=0)
+
+
 def test_imports_point_backwards():
     order = {name: number for number, name in enumerate(chapters())}
     chapter = {name: order[home(path)] for name, path in modules().items()}
     wrong = []
     for name, path in modules().items():
         for imported in imports(ast.parse(path.read_text(encoding="utf-8")), name):
-            if imported.partition(".")[0] != "nnbook" or imported in ("nnbook.__version__",):
+            if imported.partition(".")[0] != "nnbook" or imported == "nnbook.__version__":
                 continue
-            while imported not in chapter and not (ROOT / imported.replace(".", "/") / "__init__.py").exists():
-                imported = imported.rpartition(".")[0]  # a name in a module
-            # A package stands for the last of its modules.
-            needed = max(k for m, k in chapter.items() if m == imported or m.startswith(f"{imported}."))
             # A notebook may export several modules: they may use each other.
-            if needed > chapter[name]:
-                wrong.append(f"{name} ({home(path)}) imports {imported}, which a later chapter exports")
+            if source(imported, chapter) > chapter[name]:
+                wrong.append(f"{name} ({home(path)}) imports {imported} of a later chapter")
     assert not wrong, "\n".join(wrong)
 
 
 def test_numpy_is_all_that_computes():
     def pure(name):
-        return name.startswith(("nnbook.core.", "nnbook.network.")) or name == "nnbook.validation.gradient_check"
+        return (
+            name.startswith(("nnbook.core.", "nnbook.network."))
+            or name == "nnbook.validation.gradient_check"
+        )
 
     allowed = {*sys.stdlib_module_names, "numpy", "nnbook"}
     for name, path in modules().items():
         tree = ast.parse(path.read_text(encoding="utf-8"))
-        top = ast.Module([node for node in tree.body if not isinstance(node, (ast.FunctionDef, ast.ClassDef))], [])
+        definitions = (ast.FunctionDef, ast.ClassDef)
+        top = ast.Module([node for node in tree.body if not isinstance(node, definitions)], [])
         if pure(name):
             found = {imported.partition(".")[0] for imported in imports(top, name)} - allowed
             assert not found, f"{name} imports {found}"
         if name != "nnbook.utils.visualization":
-            assert not [i for i in imports(tree, name) if i.startswith("matplotlib")], f"{name} imports matplotlib"
+            drawn = [
+                imported for imported in imports(tree, name) if imported.startswith("matplotlib")
+            ]
+            assert not drawn, f"{name} imports matplotlib"
 
 
 # ---- the notebooks themselves ------------------------------------------------------------------
@@ -140,10 +168,11 @@ def test_notebook_is_clean(path):
 @each_notebook
 def test_notebook_names_no_machine(path):
     for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
-        outputs = [o.get("text", "") or o.get("data", {}).get("text/plain", "") for o in cell.get("outputs", ())]
-        for text in ["".join(cell["source"]), *("".join(output) for output in outputs)]:
+        outputs = cell.get("outputs", ())
+        texts = [o.get("text", "") or o.get("data", {}).get("text/plain", "") for o in outputs]
+        for text in map("".join, [cell["source"], *texts]):
             found = MACHINE_PATH.search(text)
-            assert not found, f"cell {cell['id']}: {text[max(found.start() - 40, 0) : found.end() + 40]!r}"
+            assert not found, f"cell {cell['id']}: {found[0]!r} in {text[:200]!r}"
 
 
 @each_notebook
@@ -154,21 +183,25 @@ def test_notebook_does_not_export_itself(path):
 
 @each_notebook
 def test_notebook_was_executed(path):
-    """Where a cell plainly shows something, its output is stored; no cell stores a traceback or a warning."""
+    """Where a cell plainly shows something, its output is stored; none stores a warning."""
     for cell in code_cells(path):
-        tree = ast.parse("\n".join(line for line in cell.source.splitlines() if not line.startswith(("%", "!"))))
-        prints = [
-            node
-            for node in tree.body
-            if isinstance(node, ast.Expr)
-            and isinstance(node.value, ast.Call)
-            and isinstance(node.value.func, ast.Name)
-            and node.value.func.id == "print"
-        ]
+        tree = ast.parse(
+            "\n".join(line for line in cell.source.splitlines() if not line.startswith(("%", "!")))
+        )
+        values = [node.value for node in tree.body if isinstance(node, ast.Expr)]
+        called = [value.func for value in values if isinstance(value, ast.Call)]
+        prints = any(isinstance(func, ast.Name) and func.id == "print" for func in called)
         last = tree.body[-1] if tree.body else None
-        shows = isinstance(last, ast.Expr) and isinstance(last.value, (ast.Name, ast.BinOp, ast.Tuple, ast.Subscript))
+        shown = (ast.Name, ast.BinOp, ast.Tuple, ast.Subscript)
+        shows = isinstance(last, ast.Expr) and isinstance(last.value, shown)
         if prints or (shows and not cell.source.rstrip().endswith(";")):
-            assert cell.outputs, f"cell {cell.id} shows something, but no output is stored: run make notebooks"
+            assert cell.outputs, (
+                f"cell {cell.id} shows something, but no output is stored: run make notebooks"
+            )
         for output in cell.outputs:
-            assert output.output_type != "error" or "raises-exception" in cell.metadata.get("tags", []), cell.id
-            assert output.get("name") != "stderr", f"cell {cell.id} writes to stderr: {output.text[:200]}"
+            assert output.output_type != "error" or "raises-exception" in cell.metadata.get(
+                "tags", []
+            ), cell.id
+            assert output.get("name") != "stderr", (
+                f"cell {cell.id} writes to stderr: {output.text[:200]}"
+            )

@@ -12,16 +12,32 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from .activations import Activation, LeakyReLU, ReLU, SELU
-from .conventions import Array, Component, Seed, as_dtype, as_generator, check_instance, check_integer, check_number
+from nnbook.core.conventions import (
+    Array,
+    Component,
+    Seed,
+    as_dtype,
+    as_generator,
+    check_instance,
+    check_integer,
+    check_number,
+)
 
 # %% ../../nbs/04_initializers.ipynb #bd722ce0
 class Initializer(Component):
-    """Random weights of zero mean and a variance that the layer's width decides.
+    """Random weights of mean 0 and a variance that the layer's widths decide: the base class.
+
+    A subclass implements `variance`. Derived in :ref:`ch-initializers`.
 
     Parameters
     ----------
     distribution : "normal" or "uniform"
-        N(0, variance), or U[−√(3·variance), √(3·variance)], which has the same variance.
+        N(0, v), or U[−r, r] with r = √(3v), which has the same variance v.
+
+    Raises
+    ------
+    ValueError
+        For another distribution.
     """
 
     def __init__(self, distribution: str = "normal") -> None:
@@ -30,11 +46,27 @@ class Initializer(Component):
         self.distribution = distribution
 
     def variance(self, n_in: int, n_out: int) -> float:
-        """The variance of one weight of a layer with `n_in` inputs and `n_out` outputs."""
+        """v, the variance of one weight of a layer with `n_in` inputs and `n_out` outputs."""
         raise NotImplementedError
 
-    def __call__(self, n_in: int, n_out: int, rng: Seed = None, dtype: DTypeLike = np.float32) -> Array:
-        """W, of shape (n_in, n_out). It is drawn in float64, so both dtypes see the same weights."""
+    def __call__(
+        self, n_in: int, n_out: int, rng: Seed = None, dtype: DTypeLike = np.float32
+    ) -> Array:
+        """Draw W.
+
+        Parameters
+        ----------
+        n_in, n_out : int
+            The layer's widths, at least 1.
+        rng : Generator, int or None
+            Where the draw comes from; the same seed gives the same weights.
+        dtype : float32 or float64
+            The draw is made in float64 and rounded, so that both types see the same weights.
+
+        Returns
+        -------
+        ndarray, shape (n_in, n_out)
+        """
         n_in, n_out = check_integer("n_in", n_in), check_integer("n_out", n_out)
         rng, dtype = as_generator(rng), as_dtype(dtype)
         std = math.sqrt(self.variance(n_in, n_out))
@@ -46,13 +78,21 @@ class Initializer(Component):
 
 # %% ../../nbs/04_initializers.ipynb #2cfdbc6f
 class He(Initializer):
-    """Var W = 2 / ((1 + α²) n_in), for ReLU (α = 0) and LeakyReLU (He and others, 2015).
+    """v = 2 / ((1 + α²) n_in), for ReLU (α = 0) and LeakyReLU.
+
+    Derived in :ref:`ch-initializers`; He and others (2015).
 
     Parameters
     ----------
     distribution : "normal" or "uniform"
+        As in `Initializer`.
     alpha : float
-        The activation's slope on the left.
+        α, the activation's slope on the left, 0 ≤ α < 1.
+
+    Examples
+    --------
+    >>> He().variance(n_in=50, n_out=10)
+    0.04
     """
 
     def __init__(self, distribution: str = "normal", alpha: float = 0.0) -> None:
@@ -64,7 +104,15 @@ class He(Initializer):
 
 # %% ../../nbs/04_initializers.ipynb #bb07de74
 class Xavier(Initializer):
-    """Var W = 2 / (n_in + n_out), for Sigmoid and Tanh (Glorot and Bengio, 2010)."""
+    """v = 2 / (n_in + n_out), for Tanh and Sigmoid.
+
+    Derived in :ref:`ch-initializers`; Glorot and Bengio (2010).
+
+    Parameters
+    ----------
+    distribution : "normal" or "uniform"
+        As in `Initializer`, but uniform unless asked for.
+    """
 
     def __init__(self, distribution: str = "uniform") -> None:
         super().__init__(distribution)
@@ -74,14 +122,43 @@ class Xavier(Initializer):
 
 # %% ../../nbs/04_initializers.ipynb #14247149
 class LeCun(Initializer):
-    """Var W = 1 / n_in, for SELU (LeCun and others, 1998; Klambauer and others, 2017)."""
+    """v = 1 / n_in, for SELU.
+
+    Derived in :ref:`ch-initializers`; LeCun and others (1998), Klambauer and others (2017).
+
+    Parameters
+    ----------
+    distribution : "normal" or "uniform"
+        As in `Initializer`.
+    """
 
     def variance(self, n_in: int, n_out: int) -> float:
         return 1 / n_in
 
 # %% ../../nbs/04_initializers.ipynb #4948ff2a
 def default_initializer(activation: Activation) -> Initializer:
-    """The initialiser that fits an activation: He, LeCun or Xavier."""
+    """The initialiser that fits an activation.
+
+    `He` for ReLU and LeakyReLU (with its slope), `LeCun` for SELU, `Xavier` for all others.
+
+    Parameters
+    ----------
+    activation : Activation
+
+    Returns
+    -------
+    Initializer
+
+    Raises
+    ------
+    TypeError
+        If `activation` is not an instance of `Activation`.
+
+    Examples
+    --------
+    >>> default_initializer(LeakyReLU(alpha=0.1))
+    He(alpha=0.1)
+    """
     check_instance("activation", activation, Activation)
     if isinstance(activation, LeakyReLU):
         return He(alpha=activation.alpha)

@@ -14,6 +14,7 @@ import importlib.util
 import math
 import os
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from importlib import resources
 from pathlib import Path
@@ -112,7 +113,8 @@ def batches(X: ArrayLike, Y: ArrayLike, batch_size: int, rng: Seed | bool = Fals
     return one_pass()  # a generator would check its arguments only at the first batch
 
 # %% ../../nbs/09_data.ipynb #bb20390d
-def one_hot(labels: ArrayLike, n_classes: int | None = None, dtype: DTypeLike = np.float32) -> Array:
+def one_hot(labels: ArrayLike, n_classes: int | None = None,
+            dtype: DTypeLike = np.float32) -> Array:
     """Row i is 0 but for a 1 in column labels[i], :eq:`eq-data-one-hot`.
 
     Parameters
@@ -142,7 +144,7 @@ def one_hot(labels: ArrayLike, n_classes: int | None = None, dtype: DTypeLike = 
     if found.dtype.kind not in "iu":
         raise TypeError(f"one_hot expects integer labels, got {found.dtype}")
     if found.ndim != 1 or found.size == 0:
-        raise ValueError(f"one_hot expects labels of shape (m,) with m of at least 1, got {found.shape}")
+        raise ValueError(f"one_hot expects labels of shape (m,), m at least 1, got {found.shape}")
     n_classes = int(found.max()) + 1 if n_classes is None else check_integer("n_classes", n_classes)
     if found.min() < 0 or found.max() >= n_classes:
         raise ValueError(f"one_hot expects labels from 0 to {n_classes - 1}, "
@@ -153,7 +155,7 @@ def one_hot(labels: ArrayLike, n_classes: int | None = None, dtype: DTypeLike = 
 
 # %% ../../nbs/09_data.ipynb #ch09quotas
 def quotas(counts: ArrayLike, n: int) -> Array:
-    """`n` divided in proportion to `counts`, in whole numbers; the largest remainders are rounded up.
+    """`n` divided in proportion to `counts`, in whole numbers: largest remainders are rounded up.
 
     Parameters
     ----------
@@ -175,7 +177,7 @@ def quotas(counts: ArrayLike, n: int) -> Array:
     found = np.asarray(counts, np.int64)
     n = check_integer("n", n, 0)
     if n > found.sum():
-        raise ValueError(f"quotas expects n of at most {found.sum()}, the number of examples, got {n}")
+        raise ValueError(f"quotas expects n of at most {found.sum()}, the sum of counts, got {n}")
     share, remainder = np.divmod(found * n, found.sum())
     share[np.argsort(-remainder, kind="stable")[:n - share.sum()]] += 1
     return share
@@ -193,8 +195,8 @@ def train_test_split(X: ArrayLike, Y: ArrayLike, *, test_size: float = 0.2, stra
     test_size : float or int
         The share of the test part, between 0 and 1, or its number of examples.
     stratify : bool
-        Give both parts the classes of Y (integers, or one-hot rows) in the proportions of the whole,
-        as nearly as whole examples allow.
+        Give both parts the classes of Y (integers, or one-hot rows) in the proportions of the
+        whole, as nearly as whole examples allow.
     rng : Generator, int or None
 
     Returns
@@ -213,7 +215,8 @@ def train_test_split(X: ArrayLike, Y: ArrayLike, *, test_size: float = 0.2, stra
     if isinstance(test_size, (int, np.integer)) and not isinstance(test_size, bool):
         n_test = check_integer("test_size", test_size)
     else:
-        n_test = round(m * check_number("test_size", test_size, 0, 1, open_low=True, open_high=True))
+        share = check_number("test_size", test_size, 0, 1, open_low=True, open_high=True)
+        n_test = round(m * share)
     if not 0 < n_test < m:
         raise ValueError(f"test_size = {test_size} of {m} examples leaves one part empty")
     order = as_generator(rng).permutation(m)
@@ -229,7 +232,7 @@ def _stratified(Y: Array, order: Array, n_test: int) -> Array:
     labels = Y if Y.ndim == 1 else Y.argmax(axis=1)
     classes, counts = np.unique(labels, return_counts=True)
     test = np.zeros(len(labels), bool)
-    for c, n in zip(classes, quotas(counts, n_test)):
+    for c, n in zip(classes, quotas(counts, n_test), strict=True):
         test[order[labels[order] == c][:n]] = True
     return test
 
@@ -308,15 +311,16 @@ def parse_idx(data: bytes, name: str = "the file") -> Array:
     start = 4 + 4 * data[3]
     shape = tuple(int.from_bytes(data[i:i + 4], "big") for i in range(4, start, 4))
     if len(data) != start + math.prod(shape):
-        raise ValueError(f"{name} should be {start + math.prod(shape):,} bytes long, as its header says "
-                         f"{' × '.join(map(str, shape))}, but it has {len(data):,}")
+        raise ValueError(f"{name} should be {start + math.prod(shape):,} bytes long, as its header "
+                         f"says {' × '.join(map(str, shape))}, but it has {len(data):,}")
     return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
 
 # %% ../../nbs/09_data.ipynb #ch09evenly
 def evenly_spread(labels: ArrayLike, n: int) -> Array:
-    """Which `n` examples stand for the whole: of each class its quota, evenly spread, :eq:`eq-data-evenly`.
+    """Which `n` examples stand for the whole: of each class its quota, evenly spread.
 
-    No chance is involved. The embedded part of MNIST was cut from the whole in this way.
+    The positions within a class are those of :eq:`eq-data-evenly`. No chance is involved. The
+    embedded part of MNIST was cut from the whole in this way.
 
     Parameters
     ----------
@@ -336,10 +340,14 @@ def evenly_spread(labels: ArrayLike, n: int) -> Array:
     """
     (found,) = _examples("evenly_spread", labels)
     if found.ndim != 1 or found.dtype.kind not in "iu":
-        raise TypeError(f"evenly_spread expects integer labels of shape (m,), got {found.dtype} of shape {found.shape}")
+        raise TypeError(f"evenly_spread expects integer labels of shape (m,), "
+                        f"got {found.dtype} of shape {found.shape}")
     classes, counts = np.unique(found, return_counts=True)
-    chosen = [np.flatnonzero(found == c)[(2 * np.arange(q) + 1) * count // (2 * q)]
-              for c, count, q in zip(classes, counts, quotas(counts, check_integer("n", n))) if q]
+    chosen = []
+    for c, q in zip(classes, quotas(counts, check_integer("n", n)), strict=True):
+        where = np.flatnonzero(found == c)
+        k = np.arange(1, q + 1)
+        chosen.append(where[(2 * k - 1) * len(where) // (2 * q)] if q else where[:0])
     return np.sort(np.concatenate(chosen))
 
 # %% ../../nbs/09_data.ipynb #ch09archive
@@ -384,8 +392,8 @@ MNIST_MIRRORS = (
 def _check_sha256(what: str, data: bytes, expected: str) -> None:
     found = hashlib.sha256(data).hexdigest()
     if found != expected:
-        raise ValueError(f"{what} is damaged or another file: its {len(data):,} bytes have the sha256 "
-                         f"{found[:12]}…, expected {expected[:12]}…")
+        raise ValueError(f"{what} is damaged or another file: its {len(data):,} bytes have the "
+                         f"sha256 {found[:12]}…, expected {expected[:12]}…")
 
 
 def _read_archive(path: Path, archive: Archive) -> bytes:
@@ -402,6 +410,16 @@ class DownloadError(OSError):
 
     The message says what was tried and what to do.
     """
+
+
+def _pooch(purpose: str) -> Any:
+    """The download library, which is wanted for this alone."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # in a notebook, tqdm remarks on its looks
+            return importlib.import_module("pooch")
+    except ImportError as error:
+        raise DownloadError(f"{purpose}, install pooch ({error})") from None
 
 
 def _reason(error: Exception) -> str:
@@ -424,15 +442,11 @@ def _may_pass(error: Exception) -> bool:
     return type(error).__name__ == "ChunkedEncodingError"  # the body broke off
 
 # %% ../../nbs/09_data.ipynb #ch09downloadcode
-def _download(archive: Archive, folder: Path, mirrors: Sequence[str], timeout: float, progress: bool,
-              problem: str) -> list[str]:
+def _download(archive: Archive, folder: Path, mirrors: Sequence[str], timeout: float,
+              progress: bool, problem: str) -> list[str]:
     """Put the archive into the folder; return the mirrors with the one that served it first."""
-    try:
-        import pooch
-        import requests
-    except ImportError as error:
-        raise DownloadError(f"{problem}; to download it, install pooch ({error})") from None
-
+    pooch = _pooch(f"{problem}; to download it")
+    requests = importlib.import_module("requests")  # which pooch downloads with
     folder.mkdir(parents=True, exist_ok=True)
     downloader = pooch.HTTPDownloader(
         progressbar=progress and importlib.util.find_spec("tqdm") is not None, chunk_size=1 << 16,
@@ -453,9 +467,9 @@ def _download(archive: Archive, folder: Path, mirrors: Sequence[str], timeout: f
                     waiting.remove(mirror)
     raise DownloadError("\n".join([
         f"{problem}, and no mirror could provide it:", *(tried or ["  (no mirror was named)"]),
-        f"Try again with a network connection, or put {archive.name} into {folder} yourself "
-        "(the environment variable NNBOOK_CACHE names another cache than the user's), "
-        "or use the part of MNIST that comes with the package: load_mnist()."]))
+        f"Try again with a network connection; or put the original .gz files into {folder} yourself",
+        "(the environment variable NNBOOK_CACHE names another cache); or use the part of MNIST that",
+        "comes with the package: load_mnist()."]))
 
 
 @contextlib.contextmanager
@@ -470,15 +484,11 @@ def _quiet(logger: Any, quiet: bool) -> Iterator[None]:
 
 # %% ../../nbs/09_data.ipynb #ch09fullset
 def _cache_folder(cache: Union[str, "os.PathLike[str]", None]) -> Path:
-    """Where the four files are kept: ``mnist`` in the given cache, in NNBOOK_CACHE, or in the user's."""
+    """Where the files are kept: ``mnist`` in the given cache, in NNBOOK_CACHE, or in the user's."""
     named = cache if cache is not None else os.environ.get("NNBOOK_CACHE")
     if named:
         return Path(named).expanduser() / "mnist"
-    try:
-        import pooch
-    except ImportError as error:
-        raise DownloadError(f"to find the user's cache folder, install pooch ({error}), "
-                            "or name a folder in the environment variable NNBOOK_CACHE") from None
+    pooch = _pooch("to find the user's cache folder without the environment variable NNBOOK_CACHE")
     return Path(pooch.os_cache("nnbook")) / "mnist"
 
 
@@ -499,7 +509,8 @@ def _full_set(folder: Path, mirrors: Sequence[str], files: Sequence[Archive], ti
         arrays.append(parse_idx(content, archive.name))
     for part, X, Y in (("training", *arrays[:2]), ("test", *arrays[2:])):
         if X.ndim != 3 or Y.ndim != 1 or len(X) != len(Y):
-            raise ValueError(f"the {part} files should hold m images and m labels, got shapes {X.shape} and {Y.shape}")
+            raise ValueError(f"the {part} files should hold m images and m labels, "
+                             f"got shapes {X.shape} and {Y.shape}")
     return arrays
 
 # %% ../../nbs/09_data.ipynb #ch09load
@@ -530,8 +541,8 @@ def load_mnist(full: bool = False, *, cache: Union[str, "os.PathLike[str]", None
         False: the 10,000 training and 2,000 test examples that come with the package, at once and
         offline. True: all 60,000 and 10,000, from the cache, else downloaded into it.
     cache : path or None
-        The folder for downloads; the files are in its subfolder ``mnist``. None takes the environment
-        variable NNBOOK_CACHE, and without it the user's cache folder of the operating system.
+        The folder for downloads; the files are in its subfolder ``mnist``. None takes the
+        environment variable NNBOOK_CACHE, else the user's cache folder of the operating system.
     mirrors : sequence of str
         Addresses to try in turn; the name of a file is appended. Empty: the cache must do.
     files : sequence of 4 Archive
@@ -561,14 +572,16 @@ def load_mnist(full: bool = False, *, cache: Union[str, "os.PathLike[str]", None
         raise TypeError(f"full must be True or False, got {type(full).__name__}: {full!r}")
     if full:
         if isinstance(mirrors, str):
-            raise TypeError("mirrors must be a sequence of addresses, got a single str; write [address]")
+            raise TypeError("mirrors must be a sequence of addresses, got a str; write [address]")
         if len(files) != 4:
             raise ValueError(f"files must name 4 archives, got {len(files)}")
         timeout = check_number("timeout", timeout, 0, open_low=True)
-        X_train, Y_train, X_test, Y_test = _full_set(_cache_folder(cache), mirrors, files, timeout, progress)
+        arrays = _full_set(_cache_folder(cache), mirrors, files, timeout, progress)
     else:
-        with (resources.files("nnbook") / "data" / "mnist_subset.npz").open("rb") as file, np.load(file) as archive:
-            X_train, Y_train, X_test, Y_test = (archive[name] for name in MNIST._fields)
+        embedded = resources.files("nnbook") / "data" / "mnist_subset.npz"
+        with embedded.open("rb") as file, np.load(file) as archive:
+            arrays = [archive[name] for name in MNIST._fields]
+    X_train, Y_train, X_test, Y_test = arrays
     return MNIST(_rows(X_train), Y_train.astype(np.int64), _rows(X_test), Y_test.astype(np.int64))
 
 

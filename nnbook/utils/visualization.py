@@ -252,7 +252,7 @@ def plot_decision_boundary(
                    linewidths=1.4, label=f"wrong: {wrong.sum()} of {len(y)}", zorder=4)
     ax.set(xlabel="$x_1$", ylabel="$x_2$", xlim=(u[0], u[-1]), ylim=(v[0], v[-1]))
     ax.grid(False)
-    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=3)
+    ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3)
     return _figure_of(ax)
 
 
@@ -360,7 +360,7 @@ def plot_confusion_matrix(
     for j in range(K):
         for k in range(K):
             text = f"{C[j, k]:.2f}" if normalize else f"{C[j, k]}"
-            ink = _ink(image.cmap(image.norm(share[j, k])))
+            ink = _ink(image.cmap(image.norm(share[j, k]))) if C[j, k] else "0.6"
             weight = "bold" if j == k else "normal"
             ax.text(k, j, text, ha="center", va="center", color=ink, weight=weight,
                     fontsize=min(11.0, 110 / (K + 4)))
@@ -506,25 +506,28 @@ def plot_weights(
 
 # %% ../../nbs/11_visualization.ipynb #1468f8b6
 def bin_count(values: ArrayLike) -> int:
-    """How many bars a histogram of `values` needs, by the rule of Freedman and Diaconis.
+    """How many bars a histogram of `values` needs.
 
-    A bar is 2·IQR/∛n wide, where IQR is the distance between the quartiles and n the number of
-    values. Where the quartiles coincide it is Sturges' rule, 1 + log₂ n. Never more than 100.
+    The width of a bar is the smaller one of two: 2·IQR/∛n (Freedman and Diaconis), where IQR is
+    the distance between the quartiles and n the number of values, and extent/(1 + log₂ n)
+    (Sturges), which also serves where the quartiles coincide. Never more than 100 bars.
 
     Examples
     --------
     >>> bin_count(range(1000))
-    10
+    11
     """
     found = as_floats("values", values, np.float64, "bin_count").ravel()
     if found.size == 0:
         raise ValueError("bin_count expects at least one value, got none")
     check_finite("values", found)
-    q1, q3 = np.quantile(found, [0.25, 0.75])
     n, extent = found.size, float(np.ptp(found))
     if extent == 0:
         return 1
-    bins = extent / (2 * (q3 - q1) / np.cbrt(n)) if q3 > q1 else 1 + math.log2(n)
+    q1, q3 = np.quantile(found, [0.25, 0.75])
+    bins = 1 + math.log2(n)
+    if q3 > q1:
+        bins = max(bins, extent * np.cbrt(n) / (2 * (q3 - q1)))
     return int(min(math.ceil(bins), 100))
 
 
@@ -686,7 +689,8 @@ def plot_network(
         ax.scatter([l] * len(place), list(place.values()), s=130, c="white", edgecolors="0.2",
                    linewidths=1.3, zorder=3)
         if n > max_units:
-            ax.text(l, 0, "⋮", ha="center", va="center", fontsize=15, zorder=4)
+            gap = (max_units - 1) / 2 - max_units // 2
+            ax.text(l, gap, "⋮", ha="center", va="center", fontsize=15, zorder=4)
         name = "input" if l == 0 else _activation_name(network[l - 1])
         ax.text(l, -0.5 * max_units - 0.4, f"{name}\n{n:,}", ha="center", va="top", fontsize=10)
     ax.set(xlim=(-0.5, len(widths) - 0.5), ylim=(-0.5 * max_units - 1.8, 0.5 * max_units + 0.2))

@@ -1,24 +1,26 @@
-"""What a display means once its symbols are known: nodes that evaluate themselves.
-
-Every node has `value(at)`, where `at` says which values the indices have, which quantities are
-replaced (for a derivative) and which draws are looked at (for an expectation).
-"""
+"""What a display means once its symbols are known: expressions that evaluate themselves."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from math import prod
 from typing import Any
 
 import numpy as np
 
-from nnbook.validation.equations import algebra
-from nnbook.validation.equations.algebra import Literal, RowVector, Samples, Value, describe, shape_of
-from nnbook.validation.equations.messages import EquationError, Span
-from nnbook.validation.equations.quantities import Quantities, as_value, call
-
-__all__ = ["Expression", "Point", "below", "free_indices", "index_range"]
+from nnbook.validation.equations import values as arithmetic
+from nnbook.validation.equations.grammar import EquationError, Span
+from nnbook.validation.equations.values import (
+    Literal,
+    Quantities,
+    RowVector,
+    Samples,
+    Value,
+    call,
+    describe,
+    shape_of,
+)
 
 
 @dataclass
@@ -88,7 +90,20 @@ def below(node: Any) -> Iterator[Expression]:
             yield from below(getattr(node, part.name))
 
 
-# --- numbers, symbols, indices ------------------------------------------------------------------
+def numeric(value: Value) -> np.ndarray:
+    """Return a value as a plain array of float64."""
+    arithmetic.require_numeric(value)
+    if callable(value):
+        raise EquationError("a function must be applied: write its argument")
+    return np.asarray(value, dtype=float)
+
+
+def is_row(value: Value) -> bool:
+    """Tell whether a value is a transposed vector."""
+    return isinstance(value, RowVector)
+
+
+# --- numbers, symbols, indices ---
 
 
 @dataclass(frozen=True)
@@ -112,14 +127,20 @@ class Reference(Expression):
     def compute(self, at: Point) -> Value:
         if at.after:
             if self.name not in at.quantities.after:
-                raise EquationError(f'{self.latex} stands before \\leftarrow: give its new value, after={{"{self.name}": …}}')
+                raise EquationError(
+                    f"{self.latex} stands before \\leftarrow: give its new value, "
+                    f'after={{"{self.name}": …}}'
+                )
             at.quantities.used_after.add(self.name)
             return at.quantities.after[self.name]
         value = at.quantities.value(self.name, at.overrides)
         if not isinstance(value, Samples):
             return value
         if at.draws is None:
-            raise EquationError(f"{self.latex} is bound to samples: it belongs inside \\mathbb{{E}}[…] or \\mathrm{{Var}}[…]")
+            raise EquationError(
+                f"{self.latex} is bound to samples: it belongs inside \\mathbb{{E}}[…] or "
+                r"\mathrm{Var}[…]"
+            )
         return value[at.draws]
 
 
@@ -154,7 +175,9 @@ class Index(Expression):
         number = as_index(index, span)
         if isinstance(value, Mapping):
             if number not in value:
-                raise EquationError(f"index {number} is not among {', '.join(map(str, value))}", span)
+                raise EquationError(
+                    f"index {number} is not among {', '.join(map(str, value))}", span
+                )
             return value[number]
         if not shape_of(value):
             raise EquationError("an index too many: this is a number", span)
@@ -173,7 +196,7 @@ def as_index(value: Value, span: Span) -> int:
     return int(value)
 
 
-# --- sums, products, powers ---------------------------------------------------------------------
+# --- sums, products, powers ---
 
 
 @dataclass(frozen=True)
@@ -185,12 +208,12 @@ class Total(Expression):
 
     def compute(self, at: Point) -> Value:
         total: Value = None
-        for sign, term in zip(self.signs, self.terms):
+        for sign, term in zip(self.signs, self.terms, strict=True):
             value = term.value(at)
-            algebra.require_numeric(value)
+            arithmetic.require_numeric(value)
             at.record.saw(value)
             value = -value if sign == "-" else value
-            total = value if total is None else algebra.add(total, value)
+            total = value if total is None else arithmetic.add(total, value)
         return total
 
 
@@ -204,29 +227,32 @@ class Product(Expression):
     def compute(self, at: Point) -> Value:
         result: Value = None
         joined, matrix_product = "", False
-        for operator, factor in zip(self.operators, self.factors):
+        for operator, factor in zip(self.operators, self.factors, strict=True):
             value = factor.value(at)
             if result is None:
-                algebra.require_numeric(value)
+                arithmetic.require_numeric(value)
                 result = value
                 continue
-            both_arrays = not algebra.is_scalar(result) and not algebra.is_scalar(value)
+            both_arrays = not arithmetic.is_scalar(result) and not arithmetic.is_scalar(value)
             matrix_product |= both_arrays and operator == ""
             joined = operator if operator in ("\\odot", "\\oslash") else joined
             if joined and matrix_product:
-                raise EquationError(f"a matrix product beside {joined} is ambiguous: put parentheses around one of them", self.span)
+                raise EquationError(
+                    f"a matrix product beside {joined} is ambiguous: parenthesise one of them",
+                    self.span,
+                )
             result = self.join(operator, result, value, factor.span)
         return result
 
     def join(self, operator: str, left: Value, right: Value, span: Span) -> Value:
         """Join two factors with their operator."""
         joins = {
-            "": algebra.multiply,
-            "\\odot": algebra.elementwise,
-            "\\oslash": algebra.divide,
-            "/": algebra.divide,
-            "\\cdot": algebra.scale,
-            "\\times": algebra.scale,
+            "": arithmetic.multiply,
+            "\\odot": arithmetic.elementwise,
+            "\\oslash": arithmetic.divide,
+            "/": arithmetic.divide,
+            "\\cdot": arithmetic.scale,
+            "\\times": arithmetic.scale,
         }
         return joins[operator](left, right)
 
@@ -239,7 +265,7 @@ class Quotient(Expression):
     denominator: Expression
 
     def compute(self, at: Point) -> Value:
-        return algebra.divide(self.numerator.value(at), self.denominator.value(at))
+        return arithmetic.divide(self.numerator.value(at), self.denominator.value(at))
 
 
 @dataclass(frozen=True)
@@ -252,7 +278,7 @@ class Power(Expression):
 
     def compute(self, at: Point) -> Value:
         base, exponent = self.base.value(at), self.exponent.value(replace(at, after=False))
-        return base**exponent if self.elementwise else algebra.power(base, exponent)
+        return base**exponent if self.elementwise else arithmetic.power(base, exponent)
 
 
 @dataclass(frozen=True)
@@ -264,7 +290,7 @@ class RootOf(Expression):
 
     def compute(self, at: Point) -> Value:
         body = self.body.value(at)
-        algebra.require_numeric(body)
+        arithmetic.require_numeric(body)
         with np.errstate(invalid="ignore"):
             return np.sqrt(body) if self.degree is None else body ** (1 / self.degree.value(at))
 
@@ -276,10 +302,10 @@ class Transpose(Expression):
     body: Expression
 
     def compute(self, at: Point) -> Value:
-        return algebra.transpose(self.body.value(at))
+        return arithmetic.transpose(self.body.value(at))
 
 
-# --- functions ----------------------------------------------------------------------------------
+# --- functions ---
 
 
 def _softplus_free_log(value: Value) -> Value:
@@ -328,12 +354,55 @@ class Elementary(Expression):
 
     def compute(self, at: Point) -> Value:
         value = self.body.value(at)
-        algebra.require_numeric(value)
+        arithmetic.require_numeric(value)
         function = ELEMENTWISE.get(self.name) or OF_ARRAYS[self.name]
         try:
             return function(value)  # type: ignore[operator]
         except (ValueError, np.linalg.LinAlgError) as error:
             raise EquationError(f"{self.name} of {describe(value)}: {error}") from None
+
+
+STEP = 1e-3
+
+
+def stencil(function: Callable[[float], Value], x: float, step: float = STEP) -> Value:
+    """Differentiate a function of one number at x, with five points.
+
+    Parameters
+    ----------
+    function : callable
+        Takes a number and returns numbers of any shape.
+    x : float
+        Where.
+    step : float
+        The distance of the points, relative to |x| where that is larger than 1.
+
+    Examples
+    --------
+    >>> float(round(stencil(lambda x: x**3, 2.0), 9))
+    12.0
+    """
+    h = step * max(1.0, abs(x))
+    near = function(x + h) - function(x - h)
+    far = function(x + 2 * h) - function(x - 2 * h)
+    return (8 * near - far) / (12 * h)
+
+
+def slope(function: Callable[[Value], Value], x: Value, order: int = 1) -> Value:
+    """Differentiate a function that works element by element, `order` times."""
+    if order == 0:
+        return numeric(function(x))
+    if np.shape(function(x)) != np.shape(x):
+        raise EquationError(
+            "a prime needs a function that works element by element: write "
+            r"\frac{\partial f}{\partial x}"
+        )
+    # Each further derivative divides the rounding by the step: it grows with the order.
+    h = STEP if order == 1 else 1e-2 * order
+    near = slope(function, x + h, order - 1) - slope(function, x - h, order - 1)
+    far = slope(function, x + 2 * h, order - 1) - slope(function, x - 2 * h, order - 1)
+    farther = slope(function, x + 3 * h, order - 1) - slope(function, x - 3 * h, order - 1)
+    return (45 * near - 9 * far + farther) / (60 * h)
 
 
 @dataclass(frozen=True)
@@ -352,16 +421,20 @@ class Application(Expression):
             values = [np.asarray(value) for value in values]
         result = self.result(function, values)
         # A function that keeps the shape of a transposed vector has worked element by element.
-        return result.view(RowVector) if any(rows) and shape_of(result) == shape_of(values[0]) else result
+        return (
+            result.view(RowVector)
+            if any(rows) and shape_of(result) == shape_of(values[0])
+            else result
+        )
 
     def result(self, function: Any, values: list[Value]) -> Value:
         """Call the function, or differentiate it."""
         if self.order == 0:
             return call(self.name, function, values)
-        from nnbook.validation.equations.derivatives import slope
-
         if len(values) != 1:
-            raise EquationError("a prime needs a function of one argument: write \\frac{\\partial f}{\\partial x}")
+            raise EquationError(
+                r"a prime needs a function of one argument: write \frac{\partial f}{\partial x}"
+            )
         return slope(lambda x: call(self.name, function, [x]), values[0], self.order)
 
 
@@ -378,7 +451,7 @@ class Extreme(Expression):
             return (np.max if self.name == "max" else np.min)(values[0])
         best = values[0]
         for value in values[1:]:
-            best, value = algebra.aligned(best, value, "\\" + self.name)
+            best, value = arithmetic.aligned(best, value, "\\" + self.name)
             best = (np.maximum if self.name == "max" else np.minimum)(best, value)
         if not at.moved:
             for number, value in enumerate(values):
@@ -406,169 +479,22 @@ class Norm(Expression):
 
     def compute(self, at: Point) -> Value:
         value = self.body.value(at)
-        algebra.require_numeric(value)
+        arithmetic.require_numeric(value)
         dimensions = len(shape_of(value))
         if dimensions == 0:
             raise EquationError("a norm of a number: write |x|")
         if (dimensions == 2) != (self.order == "F"):
-            raise EquationError(f"the norm of {describe(value)}: a matrix takes \\|A\\|_F, a vector \\|x\\|, \\|x\\|_1 or \\|x\\|_2")
+            raise EquationError(
+                f"the norm of {describe(value)}: a matrix takes \\|A\\|_F, a vector \\|x\\|, "
+                r"\|x\|_1 or \|x\|_2"
+            )
         flat = np.abs(np.asarray(value)).reshape(-1)
         if self.order == "1":
             return np.float64(flat.sum())
         return np.float64(np.sqrt((flat**2).sum()))
 
 
-# --- indices that run -------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Reduce(Expression):
-    """A sum, product, maximum, minimum or arg max over indices."""
-
-    name: str
-    indices: tuple[str, ...]
-    lower: Expression | None
-    upper: Expression | None
-    members: Expression | None
-    condition: Expression | None
-    body: Expression
-
-    def compute(self, at: Point) -> Value:
-        numbers, values = [], []
-        for point in self.points(at):
-            value = self.body.value(point)
-            algebra.require_numeric(value)
-            at.record.saw(value)
-            values.append(value)
-            numbers.append(point.indices[self.indices[-1]])
-        if not values:
-            raise EquationError("this index takes no value at all")
-        return self.combine(values, numbers)
-
-    def combine(self, values: list[Value], numbers: list[int]) -> Value:
-        """Put the terms together."""
-        if self.name in ("sum", "prod"):
-            total = values[0]
-            for value in values[1:]:
-                total = algebra.add(total, value) if self.name == "sum" else algebra.multiply(total, value)
-            return total
-        if not all(algebra.is_scalar(value) for value in values):
-            raise EquationError(f"\\{self.name} over an index needs numbers: write the element, as in \\max_k z_k")
-        if self.name.startswith("arg"):
-            best = (max if self.name == "argmax" else min)(values)
-            if values.count(best) > 1:
-                raise EquationError("a tie: bind values whose extremum is unique")
-            return np.float64(numbers[values.index(best)])
-        return (np.max if self.name == "max" else np.min)(np.array(values))
-
-    def points(self, at: Point) -> Iterator[Point]:
-        """Run through the values of the indices."""
-        points = [at]
-        for name in self.indices:
-            points = [point.index(name, number) for point in points for number in self.range(name, point)]
-        for point in points:
-            if self.condition is None or self.condition.value(point):
-                yield point
-
-    def range(self, name: str, at: Point) -> Any:
-        """Tell which values an index takes."""
-        if self.members is not None:
-            members = self.members.value(at)
-            if not isinstance(members, frozenset):
-                raise EquationError("\\in needs a set of indices", self.members.span)
-            return sorted(members)
-        if self.lower is not None and self.upper is not None:
-            bounds = self.lower.value(at), self.upper.value(at)
-            return range(as_index(bounds[0], self.lower.span), as_index(bounds[1], self.upper.span) + 1)
-        return index_range(name, (self.body, self.condition), at, self.span)
-
-
-def free_indices(node: Any) -> list[str]:
-    """List the indices that no sum of an expression runs over, in the order of the writing."""
-    if isinstance(node, tuple):
-        found = [name for item in node for name in free_indices(item)]
-    elif isinstance(node, IndexVariable):
-        found = [node.name]
-    elif isinstance(node, Expression):
-        parts = tuple(getattr(node, part.name) for part in fields(node))
-        bound = node.indices if isinstance(node, Reduce) else ()
-        found = [name for name in free_indices(parts) if name not in bound]
-    else:
-        found = []
-    return list(dict.fromkeys(found))
-
-
-def _uses(name: str, node: Any) -> Iterator[tuple[Index, int]]:
-    """Yield the places where an index is used as one, unless a sum inside runs over it."""
-    if isinstance(node, tuple):
-        for item in node:
-            yield from _uses(name, item)
-        return
-    if not isinstance(node, Expression) or (isinstance(node, Reduce) and name in node.indices):
-        return
-    if isinstance(node, Index):
-        for position, step in enumerate(node.path):
-            if name in free_indices(step):
-                yield node, position
-    for part in fields(node):
-        yield from _uses(name, getattr(node, part.name))
-
-
-def index_range(name: str, node: Any, at: Point, span: Span) -> list[int]:
-    """Find the values of an index from the lengths of what it runs over.
-
-    All uses without an offset must agree on the length; uses with one, `x_{t-1}`, narrow the range.
-    """
-    allowed: set[int] | None = None
-    plain: dict[tuple[int, ...], str] = {}
-    for use, position in _uses(name, node):
-        keys = _keys(use, position, at)
-        if keys is None:
-            continue
-        step = use.path[position]
-        is_plain = isinstance(step, IndexVariable)
-        if is_plain:
-            plain.setdefault(tuple(keys), "")
-        first = min(min(keys), 1) if is_plain else 1
-        possible = {number for number in range(first, max(keys) + 2) if _shifted(step, name, number, at) in keys}
-        allowed = possible if allowed is None else allowed & possible
-    arrays = [keys for keys in plain if keys[0] == 1 and keys == tuple(range(1, len(keys) + 1))]
-    if len(arrays) > 1:
-        raise EquationError(f"the index {name} runs over axes of different lengths: {', '.join(str(len(keys)) for keys in arrays)}", span)
-    if allowed and not plain:
-        raise EquationError(f"the index {name} only occurs shifted: count from 1 and write it plainly", span)
-    if not allowed:
-        raise EquationError(f"nothing says which values the index {name} takes: bind it, or write bounds", span)
-    return sorted(allowed)
-
-
-def _shifted(step: Expression, name: str, number: int, at: Point) -> int | None:
-    try:
-        return as_index(step.value(at.index(name, number)), step.span)
-    except EquationError:
-        return None
-
-
-def _keys(use: Index, position: int, at: Point) -> list[int] | None:
-    """List the values an index may take at one place, or None when that depends on an index not yet set."""
-    try:
-        value = use.base.value(replace(at, draws=slice(None)))
-        for step in use.path[:position]:
-            if isinstance(value, Mapping):
-                value = use.step(value, step.value(at), step.span)
-            else:
-                value = value[:, 0] if isinstance(value, Samples) else np.asarray(value)[0]
-    except (EquationError, IndexError):
-        return None
-    if isinstance(value, Mapping):
-        return list(value)
-    shape = shape_of(value)
-    if not shape:
-        raise EquationError("an index too many: this is a number", use.path[position].span)
-    return list(range(1, shape[0] + 1))
-
-
-# --- conditions and cases -----------------------------------------------------------------------
+# --- conditions and cases ---
 
 
 COMPARISONS = {
@@ -596,11 +522,11 @@ class Condition(Expression):
     def compute(self, at: Point) -> Value:
         values = [side.value(at) for side in self.sides]
         holds: Value = np.float64(1)
-        for left, sign, right in zip(values, self.signs, values[1:]):
+        for left, sign, right in zip(values, self.signs, values[1:], strict=False):
             if isinstance(right, frozenset):
                 holds = holds * float(as_index(left, self.span) in right)
                 continue
-            left, right = algebra.aligned(left, right, sign)
+            left, right = arithmetic.aligned(left, right, sign)
             holds = holds * COMPARISONS[sign](left, right).astype(float)
         return holds
 
@@ -614,7 +540,9 @@ class Iverson(Expression):
     def compute(self, at: Point) -> Value:
         value = self.condition.value(at)
         if not at.moved:
-            at.record.choices.setdefault(self.span, set()).update(int(x) for x in np.unique(value))
+            at.record.choices.setdefault(self.span, set()).update(
+                int(x) for x in np.unique(value)
+            )
         return value
 
 
@@ -644,9 +572,13 @@ class Piecewise(Expression):
         shape = shape_of(parts[0]) if parts else ()
         count = np.broadcast_to(sum(holds), shape)
         if np.any(count != 1):
-            raise EquationError("no row of these cases applies" if np.any(count == 0) else "two rows of these cases overlap")
+            raise EquationError(
+                "no row of these cases applies"
+                if np.any(count == 0)
+                else "two rows of these cases overlap"
+            )
         result = np.zeros(shape)
-        for number, (condition, value) in enumerate(zip(holds, values)):
+        for number, (condition, value) in enumerate(zip(holds, values, strict=True)):
             if np.any(condition) and not at.moved:
                 at.record.choices.setdefault(self.span, set()).add(number)
             result = np.where(condition, value, result)
@@ -656,14 +588,16 @@ class Piecewise(Expression):
 
     def conditions(self, at: Point) -> list[Value]:
         """Evaluate the conditions; a row without one takes what is left."""
-        given = [[condition.value(at) for condition in conditions] for _, conditions in self.rows]
+        given = [
+            [condition.value(at) for condition in conditions] for _, conditions in self.rows
+        ]
         stated = [prod(row) for row in given if row]
         rest = 1.0 - np.clip(sum(stated), 0, 1)
         remaining = iter(stated)
         return [next(remaining) if row else rest for row in given]
 
 
-# --- matrices, shapes ---------------------------------------------------------------------------
+# --- matrices, shapes ---
 
 
 @dataclass(frozen=True)
@@ -674,7 +608,7 @@ class Written(Expression):
 
     def compute(self, at: Point) -> Value:
         values = [[cell.value(at) for cell in row] for row in self.rows]
-        if not all(algebra.is_scalar(value) for row in values for value in row):
+        if not all(arithmetic.is_scalar(value) for row in values for value in row):
             raise EquationError("the cells of a matrix must be numbers")
         return np.array(values, dtype=float).view(Literal)
 
@@ -708,9 +642,14 @@ class Shaped(Expression):
 
     def compute(self, at: Point) -> Value:
         value = self.body.value(at)
-        stated = tuple(as_index(length.value(replace(at, after=False)), length.span) for length in self.shape)
+        stated = tuple(
+            as_index(length.value(replace(at, after=False)), length.span)
+            for length in self.shape
+        )
         if stated != shape_of(value):
-            raise EquationError(f"the shape written here is {stated}, the value has {describe(value)}")
+            raise EquationError(
+                f"the shape written here is {stated}, the value has {describe(value)}"
+            )
         return value
 
 
@@ -723,61 +662,8 @@ class Named(Expression):
 
     def compute(self, at: Point) -> Value:
         value, named = self.body.value(at), self.below.value(at)
-        if shape_of(value) != shape_of(named) or not np.allclose(value, named, rtol=1e-9, atol=1e-12):
+        if shape_of(value) != shape_of(named) or not np.allclose(
+            value, named, rtol=1e-9, atol=1e-12
+        ):
             raise EquationError("what is written underneath is not equal to the term")
         return value
-
-
-@dataclass(frozen=True)
-class Expectation(Expression):
-    """E[·] or Var[·], estimated from draws."""
-
-    name: str
-    body: Expression
-
-    def compute(self, at: Point) -> Value:
-        if at.draws is not None and at.draws.start is None:
-            return np.float64(0)
-        if at.draws is None:
-            raise EquationError("an expectation inside a derivative or a sum over samples cannot be evaluated")
-        values = np.asarray(self.body.value(at), dtype=float)
-        if values.ndim != 1 or len(values) < 2:
-            raise EquationError(f"\\{self.name} needs a number per draw: index the quantity inside, and bind it with Samples(…)")
-        at.record.saw(np.sqrt(np.mean(values**2)))
-        return np.float64(np.mean(values) if self.name == "E" else np.var(values, ddof=1))
-
-
-@dataclass(frozen=True)
-class Remainder(Expression):
-    """A remainder O(h^p): left out of the equation, its order is measured."""
-
-    order: Expression
-
-    def compute(self, at: Point) -> Value:
-        return np.float64(0)
-
-
-@dataclass(frozen=True)
-class AtPoint(Expression):
-    """The value with one quantity replaced."""
-
-    body: Expression
-    name: str
-    where: Expression
-
-    def compute(self, at: Point) -> Value:
-        value = as_value(self.name, self.where.value(at))
-        return self.body.value(at.override(self.name, value))
-
-
-def numeric(value: Value) -> np.ndarray:
-    """Return a value as a plain array of float64."""
-    algebra.require_numeric(value)
-    if callable(value):
-        raise EquationError("a function must be applied: write its argument")
-    return np.asarray(value, dtype=float)
-
-
-def is_row(value: Value) -> bool:
-    """Tell whether a value is a transposed vector."""
-    return isinstance(value, RowVector)

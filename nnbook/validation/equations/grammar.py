@@ -1,36 +1,78 @@
-"""The notation that equations are written in.
-
-The grammar below is the reference: what it derives can be executed, and nothing else.
-It knows no symbol's meaning; it only says how signs may be put together. That `f(x)` is an
-application and `a(b + c)` a product is decided later, by what the symbols are bound to.
-"""
+"""The notation that equations are written in, and what is said when one breaks its rules."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from lark import Lark, Token
 
-__all__ = ["GRAMMAR", "LatexLayout", "latex_parser", "notation"]
+Span = tuple[int, int]
+
+
+class EquationError(AssertionError):
+    """An equation that does not hold, or a display that cannot be executed.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong and what to write instead.
+    span : tuple of int, optional
+        Where in the LaTeX it is: first position and the one after the last.
+    """
+
+    def __init__(self, message: str, span: Span | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.span = span
+
+    def __str__(self) -> str:
+        return self.message
+
+
+def caret(latex: str, span: Span | None) -> str:
+    """Show the LaTeX, with carets under the part that `span` names."""
+    if span is None:
+        return _indented(latex)
+    shown = []
+    position = 0
+    for line in latex.split("\n"):
+        shown.append("    " + line)
+        first = max(span[0] - position, 0)
+        last = min(span[1] - position, len(line))
+        if first < max(last, first + (span[0] == span[1])) and first <= len(line) and last >= 0:
+            shown.append("    " + " " * first + "^" * max(last - first, 1))
+        position += len(line) + 1
+    return "\n".join(shown)
+
+
+def _indented(latex: str) -> str:
+    return "\n".join("    " + line for line in latex.split("\n"))
+
 
 GRAMMAR = r"""
-//! A display holds one or more equations | a = b, \qquad c = d
+//! A display holds one or more equations
+//= a = b, \qquad c = d
 display: relation (SEP relation)* SEP?
 
-//! Equations, chains of equations, inequalities, updates | a = b + c < d
+//! Equations, chains of equations, inequalities, updates
+//= a = b + c < d
 relation: sum (REL sum)*
 
-//! Sums | -a + b - c
+//! Sums
+//= -a + b - c
 sum: SIGN? term (SIGN term)*
 
-//! Products: juxtaposition, element-wise, scaling | A B, \quad A \odot B, \quad \frac{1}{m} A
+//! Products: juxtaposition, element-wise, scaling
+//= A B, \quad A \odot B, \quad \frac{1}{m} A
 term: item (OPERATOR? item)*
 ?item: factor | function | reduction | extremum | pick
 
-//! Subscripts, superscripts and primes | x_{ij}, \quad x^2, \quad A^\top, \quad W^{[l]}, \quad g'(z)
+//! Subscripts, superscripts and primes
+//= x_{ij}, \quad x^2, \quad A^\top, \quad W^{[l]}, \quad g'(z)
 factor: atom script*
 script: _SUB argument -> subscript
       | _SUP argument -> superscript
@@ -44,64 +86,79 @@ inside: relation (_COMMA relation)*
       | OPERATOR number
       | (FUNCTION | EXTREMUM | TEXT)    -> label
 
-//! Functions of one argument | \log x, \quad \exp(-z), \quad \tanh^2(z)
+//! Functions of one argument
+//= \log x, \quad \exp(-z), \quad \tanh^2(z)
 function: FUNCTION script* item
 
-//! Sums and products over an index | \sum_{i=1}^{m} x_i, \quad \sum_{j \ne i} x_j, \quad \prod_k p_k
+//! Sums and products over an index
+//= \sum_{i=1}^{m} x_i, \quad \sum_{j \ne i} x_j, \quad \prod_k p_k
 reduction: REDUCTION script* term
 
-//! Largest and smallest | \max(0, z), \quad \max_k z_k, \quad \operatorname*{arg\,max}_k z_k
+//! Largest and smallest
+//= \max(0, z), \quad \max_k z_k, \quad \operatorname*{arg\,max}_k z_k
 extremum: (EXTREMUM | PICK) script+ term
 pick: EXTREMUM item
 
-?atom: number | name | group | braces | fraction | root | absolute | norm | rounding | cases | matrix
-     | special | annotated | at
+?atom: number | name | group | braces | fraction | root | absolute | norm | rounding | cases
+     | matrix | special | annotated | at
 
-//! Numbers | 3, \quad 0.5, \quad 60\,000
+//! Numbers
+//= 3, \quad 0.5, \quad 60\,000
 number: NUMBER
 
-//! Symbols: letters, Greek letters, words, accents and fonts | W, \quad dZ, \quad \beta_1, \quad n_{\mathrm{in}}, \quad \hat{y}, \quad \mathbf{x}
+//! Symbols: letters, Greek letters, words, accents and fonts
+//= W, \quad dZ, \quad \beta_1, \quad n_{\mathrm{in}}, \quad \hat{y}, \quad \mathbf{x}
 name: LETTER                               -> letter
     | WORD                                 -> word
     | (ACCENT | FONT) name                 -> accented
     | (ACCENT | FONT) _LBRACE name _RBRACE -> accented
 
-//! Brackets; round ones also hold arguments, square ones a condition | (a + b), \quad f(x, y), \quad [z > 0]
+//! Brackets; round ones also hold arguments, square ones a condition
+//= (a + b), \quad f(x, y), \quad [z > 0]
 group: OPEN relation (_COMMA relation)* CLOSE
 braces: _LBRACE relation _RBRACE
 
-//! Fractions, with braces around both arguments; derivatives | \frac{a}{b}, \quad \frac{\partial J}{\partial W}
+//! Fractions, with braces around both arguments; derivatives
+//= \frac{a}{b}, \quad \frac{\partial J}{\partial W}
 fraction: _FRAC _LBRACE sum _RBRACE _LBRACE sum _RBRACE
 
-//! Roots | \sqrt{x}, \quad \sqrt[3]{x}
+//! Roots
+//= \sqrt{x}, \quad \sqrt[3]{x}
 root: _SQRT _LBRACE sum _RBRACE
     | _SQRT OPEN sum CLOSE _LBRACE sum _RBRACE
 
-//! Absolute values, norms, rounding | |x|, \quad \|x\|_2^2, \quad \|A\|_F, \quad \lceil x \rceil, \quad \lfloor x \rfloor
+//! Absolute values, norms, rounding
+//= |x|, \quad \|x\|_2^2, \quad \|A\|_F, \quad \lceil x \rceil, \quad \lfloor x \rfloor
 absolute: _LBAR sum _RBAR
 norm: _LNORM sum _RNORM
 rounding: LROUND sum RROUND
 
-//! Definitions by cases | \begin{cases} z & \text{if } z > 0 \\ 0 & \text{otherwise} \end{cases}
+//! Definitions by cases
+//= \begin{cases} z & \text{if } z > 0 \\ 0 & \text{otherwise} \end{cases}
 cases: _BEGIN_CASES case (_ROW case)* _ROW? _END_CASES
 case: sum _CELL TEXT? relation ((_COMMA | TEXT) relation)*
     | sum _CELL TEXT -> otherwise
 
-//! Matrices written out | \begin{bmatrix} 1 & 2 \\ 3 & 4 \end{bmatrix}
+//! Matrices written out
+//= \begin{bmatrix} 1 & 2 \\ 3 & 4 \end{bmatrix}
 matrix: _BEGIN_MATRIX cells (_ROW cells)* _ROW? _END_MATRIX
 cells: sum (_CELL sum)*
 
-//! Signs with a fixed meaning | \partial, \quad \nabla_\theta J, \quad \mathbb{1}[z > 0], \quad \mathbb{E}[x], \quad W \in \mathbb{R}^{m \times n}
+//! Signs with a fixed meaning
+//= \nabla_\theta J, \quad \mathbb{1}[z > 0], \quad \mathbb{E}[x], \; W \in \mathbb{R}^{m \times n}
 special: PARTIAL | NABLA | ONES | EXPECTATION | REALS
 
-//! Shapes and names written under a term: they are checked as well | \underset{(m, n)}{X}, \quad \underbrace{X W}_{Z}
+//! Shapes and names written under a term: they are checked as well
+//= \underset{(m, n)}{X}, \quad \underbrace{X W}_{Z}
 annotated: _UNDERBRACE _LBRACE sum _RBRACE _SUB argument
          | _UNDERSET _LBRACE inside _RBRACE _LBRACE sum _RBRACE -> underset
 
-//! The value at a point | \left. \frac{\partial f}{\partial x} \right|_{x = 0}
+//! The value at a point
+//= \left. \frac{\partial f}{\partial x} \right|_{x = 0}
 at: _LEVAL sum _REVAL _SUB _LBRACE relation _RBRACE
 
-REL: /=|:=|<|>|\\(?:approx|leq?|geq?|neq?|lt|gt|leftarrow|gets|equiv|coloneqq|in)(?![A-Za-z])/
+REL: /=|:=|<|>|\\(?:approx|leq?|geq?|neq?|lt|gt|leftarrow|gets|equiv|coloneqq|in)
+    (?![A-Za-z])/x
 SIGN: "+" | "-"
 OPERATOR: /\/|\\(?:cdot|times|odot|oslash)(?![A-Za-z])/
 _SUB: "_"
@@ -110,8 +167,10 @@ PRIME: /'+/
 TOP: /\\top(?![A-Za-z])|\\mathsf\{T\}|\\intercal(?![A-Za-z])/
 STAR: "*" | /\\(?:ast|star)(?![A-Za-z])/
 NUMBER: /\d+(?:(?:\\,|\{,\})\d{3})+(?:\.\d+)?|\d+(?:\.\d+)?/
-LETTER.1: /(?:d|\\Delta\s*)?(?:[A-Za-z]|\\(?:alpha|beta|gamma|delta|epsilon|varepsilon|zeta|eta|theta|vartheta|iota|kappa|lambda|mu|nu|xi|pi|rho|varrho|sigma|tau|upsilon|phi|varphi|chi|psi|omega|ell|Gamma|Theta|Lambda|Xi|Pi|Sigma|Upsilon|Phi|Psi|Omega)(?![A-Za-z]))/
-        | /\\Delta(?![A-Za-z])/
+LETTER.1: /(?:d|\\Delta\s*)?(?:[A-Za-z]|\\(?:alpha|beta|gamma|delta|epsilon|varepsilon|zeta|eta
+    |theta|vartheta|iota|kappa|lambda|mu|nu|xi|pi|rho|varrho|sigma|tau|upsilon|phi|varphi|chi
+    |psi|omega|ell|Gamma|Theta|Lambda|Xi|Pi|Sigma|Upsilon|Phi|Psi|Omega)(?![A-Za-z]))
+    |\\Delta(?![A-Za-z])/x
 WORD: /\\(?:mathrm|operatorname\*?|mathsf|mathtt)\s*\{[A-Za-z][A-Za-z0-9 _-]*\}/
 TEXT: /\\text(?:rm|it|bf)?\s*\{[^{}]*\}/
 ACCENT: /\\(?:hat|widehat|bar|overline|tilde|widetilde|dot|check)(?![A-Za-z])/
@@ -119,7 +178,8 @@ FONT: /\\(?:mathbf|boldsymbol|bm|mathcal|mathit|vec)(?![A-Za-z])/
 FUNCTION: /\\(?:log|ln|exp|tanh|sinh|cosh|sin|cos|tan|arctan|det)(?![A-Za-z])/
 REDUCTION: /\\(?:sum|prod)(?![A-Za-z])/
 EXTREMUM: /\\(?:max|min)(?![A-Za-z])/
-PICK.2: /\\arg\s*\\?,?\s*\\(?:max|min)(?![A-Za-z])|\\operatorname\*?\{arg\s*(?:\\,)?\s*(?:max|min)\}/
+PICK.2: /\\arg\s*\\?,?\s*\\(?:max|min)(?![A-Za-z])
+    |\\operatorname\*?\{arg\s*(?:\\,)?\s*(?:max|min)\}/x
 OPEN: "(" | "[" | /\\[{]/ | /\\l(?:brace|brack)(?![A-Za-z])/
 CLOSE: ")" | "]" | /\\[}]/ | /\\r(?:brace|brack)(?![A-Za-z])/
 LROUND: /\\l(?:ceil|floor)(?![A-Za-z])/
@@ -148,17 +208,36 @@ NORM.2: /\\[lr]Vert(?![A-Za-z])|(?:\\(?:left|right)\s*)?\\\|/
 LEFTDOT.2: /\\left\s*\./
 END: /[.;]/
 QUAD: /\\q?quad(?![A-Za-z])/
-ARROW: /\\(?:implies|iff|Rightarrow|Longrightarrow|Leftrightarrow|Longleftrightarrow)(?![A-Za-z])/
+ARROW: /\\(?:implies|iff|Rightarrow|Longrightarrow|Leftrightarrow)(?![A-Za-z])/
 NEWLINE: /\\\\(?:\[[^\]]*\])?/
 AMP: "&"
-ALIGNED: /\\(?:begin|end)\{(?:aligned|split|gathered|align\*?)\}/
-SPACE: /\s+|~|\\[,;:! ]|%[^\n]*|\\(?:left|right|[bB]igg?[lrm]?|displaystyle|limits|nonumber|notag)(?![A-Za-z])/
+ALIGNED: /\\(?:begin|end)\{(?:aligned|split|gathered)\}/
+SPACE: /\s+|~|\\[,;:!\ ]|%[^\n]*
+    |\\(?:left|right|[bB]igg?[lrm]?|displaystyle|limits|nonumber|notag)(?![A-Za-z])/x
 %ignore SPACE
 %declare SEP _LBAR _RBAR _LNORM _RNORM _LEVAL _REVAL _ROW _CELL
 """
 
-_OPENING = {"OPEN", "_LBRACE", "_BEGIN_CASES", "_BEGIN_MATRIX", "_LBAR", "_LNORM", "_LEVAL", "LROUND"}
-_CLOSING = {"CLOSE", "_RBRACE", "_END_CASES", "_END_MATRIX", "_RBAR", "_RNORM", "_REVAL", "RROUND"}
+_OPENING = {
+    "OPEN",
+    "_LBRACE",
+    "_BEGIN_CASES",
+    "_BEGIN_MATRIX",
+    "_LBAR",
+    "_LNORM",
+    "_LEVAL",
+    "LROUND",
+}
+_CLOSING = {
+    "CLOSE",
+    "_RBRACE",
+    "_END_CASES",
+    "_END_MATRIX",
+    "_RBAR",
+    "_RNORM",
+    "_REVAL",
+    "RROUND",
+}
 _PAUSES = {"_COMMA", "END", "QUAD", "ARROW", "TEXT", "NEWLINE", "AMP", "ALIGNED"}
 _TABLES = {"_BEGIN_CASES", "_BEGIN_MATRIX"}
 _ENDS_OPERAND = {"NUMBER", "LETTER", "WORD", "TOP", "STAR", "PRIME", "ONES"} | _CLOSING
@@ -169,10 +248,21 @@ class LatexLayout:
 
     What separates two equations depends on where it stands: a comma inside brackets separates
     arguments, between equations it ends one. A vertical bar opens or closes. Both need more
-    context than a grammar of one token of look-ahead has, and one pass over the tokens settles them.
+    context than a grammar with one token of look-ahead has: a pass over the tokens settles
+    them.
     """
 
-    always_accept = ("BAR", "NORM", "LEFTDOT", "END", "QUAD", "ARROW", "NEWLINE", "AMP", "ALIGNED")
+    always_accept = (
+        "BAR",
+        "NORM",
+        "LEFTDOT",
+        "END",
+        "QUAD",
+        "ARROW",
+        "NEWLINE",
+        "AMP",
+        "ALIGNED",
+    )
 
     def process(self, stream: Iterator[Token]) -> Iterator[Token]:
         """Yield the tokens with their layout resolved."""
@@ -226,7 +316,9 @@ def separate(tokens: list[Token]) -> list[Token]:
         while end < len(tokens) and tokens[end].type in _PAUSES:
             end += 1
         following = tokens[end].type if end < len(tokens) else ""
-        result += _pause(tokens[at:end], open_signs[-1] if open_signs else "", bool(result), following)
+        result += _pause(
+            tokens[at:end], open_signs[-1] if open_signs else "", bool(result), following
+        )
         at = end
     return result
 
@@ -257,7 +349,7 @@ def _table_signs(run: list[Token], following: str) -> list[Token]:
     return [token for token in run if token.type == "_COMMA"]
 
 
-@lru_cache(maxsize=None)
+@cache
 def latex_parser(start: str = "display") -> Lark:
     """Build the parser; the library behind it is imported here, at the first equation."""
     from lark import Lark
@@ -275,7 +367,7 @@ def latex_parser(start: str = "display") -> Lark:
 
 
 def notation() -> list[tuple[str, str]]:
-    """List what the grammar accepts: pairs of a description and an example in LaTeX."""
-    lines = (line[3:] for line in GRAMMAR.splitlines() if line.startswith("//!"))
-    pairs = (line.split(" | ", 1) for line in lines)
-    return [(title.strip(), example.strip()) for title, example in pairs]
+    """List what the grammar accepts, rule by rule: a description and an example in LaTeX."""
+    titles = re.findall(r"^//! (.*)$", GRAMMAR, re.M)
+    examples = re.findall(r"^//= (.*)$", GRAMMAR, re.M)
+    return list(zip(titles, examples, strict=True))

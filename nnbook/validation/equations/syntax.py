@@ -11,8 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
-from nnbook.validation.equations.grammar import latex_parser
-from nnbook.validation.equations.messages import EquationError, Span
+from nnbook.validation.equations.grammar import EquationError, Span, latex_parser
 
 __all__ = ["Node", "parse_display", "parse_symbol", "walk"]
 
@@ -97,7 +96,7 @@ class Sum(Node):
 
 @dataclass(frozen=True)
 class Term(Node):
-    """Factors in a row; `operators[i]` stands before `factors[i]` and is empty for juxtaposition."""
+    """Factors in a row; `operators[i]` stands before `factors[i]`, empty for juxtaposition."""
 
     operators: tuple[str, ...]
     factors: tuple[Node, ...]
@@ -191,7 +190,7 @@ def walk(node: Any) -> Iterator[Node]:
                 yield from walk(getattr(node, field.name))
 
 
-# --- from the parser's tree -----------------------------------------------------------------
+# --- from the parser's tree ---
 
 
 def parse_display(latex: str) -> tuple[Relation, ...]:
@@ -203,15 +202,17 @@ def parse_display(latex: str) -> tuple[Relation, ...]:
         With the place, when the LaTeX is outside the accepted notation.
     """
     balance_brackets(latex)
+    nodes = [build(tree) for tree in _trees(_parse(latex, "display"))]
     return tuple(
-        child if isinstance(child, Relation) else Relation(child.span, (child,), ())
-        for child in (build(tree) for tree in _parse(latex, "display").children if _is_tree(tree))
+        node if isinstance(node, Relation) else Relation(node.span, (node,), ())
+        for node in nodes
     )
 
 
 def parse_symbol(latex: str) -> Node:
     """Parse a single symbol with its scripts, as in `\\hat{m}_{t-1}`."""
-    return build(_parse(latex, "factor"))
+    node: Node = build(_parse(latex, "factor"))
+    return node
 
 
 def balance_brackets(latex: str) -> None:
@@ -234,7 +235,9 @@ def _parse(latex: str, start: str) -> Any:
         position = error.pos_in_stream or 0
         sign = re.match(r"\\[A-Za-z]+|.", latex[position:], re.S)
         width = len(sign[0]) if sign else 1
-        raise EquationError(_unknown_sign(latex, position), (position, position + width)) from None
+        raise EquationError(
+            _unknown_sign(latex, position), (position, position + width)
+        ) from None
     except UnexpectedToken as error:
         raise EquationError(_misplaced(error, latex), _place(error.token, latex)) from None
     except UnexpectedInput:
@@ -360,7 +363,9 @@ def _factor(tree: Any, span: Span) -> Node:
 def _scripted(base: Node, scripts: list[Any], span: Span) -> Node:
     if not scripts:
         return base
-    subs, sups, primes = [], [], 0
+    subs: list[Node] = []
+    sups: list[Node] = []
+    primes = 0
     for script in scripts:
         if script.data == "primes":
             primes += len(script.children[0])
@@ -387,7 +392,9 @@ def _inside(tree: Any, span: Span) -> Node:
         return Mark(span, "star")
     if tokens and tokens[0].type == "OPERATOR":
         if tokens[0] != "\\odot" or not isinstance(trees[0], Number):
-            raise EquationError(r"an operator in a superscript: only A^{\odot 2} is known", span)
+            raise EquationError(
+                r"an operator in a superscript: only A^{\odot 2} is known", span
+            )
         return ElementwisePower(span, trees[0])
     transposed = bool(tokens) and tokens[0].type == "TOP"
     if transposed and not trees:
@@ -416,7 +423,9 @@ def _mark(tree: Any, span: Span) -> Node:
 def _function(tree: Any, span: Span) -> Node:
     name, *scripts, argument = tree.children
     powers = _scripted(Label(span, str(name)), scripts, span)
-    return Function(span, str(name)[1:], powers if isinstance(powers, Scripted) else None, build(argument))
+    return Function(
+        span, str(name)[1:], powers if isinstance(powers, Scripted) else None, build(argument)
+    )
 
 
 @builds("extremum", "reduction")
@@ -483,8 +492,14 @@ def _group(tree: Any, span: Span) -> Node:
     opening, *items, closing = tree.children
     kinds = {"(": ")", "[": "]", "\\{": "\\}", "\\lbrace": "\\rbrace", "\\lbrack": "\\rbrack"}
     if kinds.get(str(opening)) != str(closing):
-        raise EquationError(f"{opening} is closed by {closing}", (closing.start_pos, closing.end_pos))
-    return Group(span, str(opening)[-1] if len(opening) < 3 else "{", tuple(build(item) for item in items))
+        raise EquationError(
+            f"{opening} is closed by {closing}", (closing.start_pos, closing.end_pos)
+        )
+    return Group(
+        span,
+        str(opening)[-1] if len(opening) < 3 else "{",
+        tuple(build(item) for item in items),
+    )
 
 
 @builds("rounding")
@@ -533,7 +548,7 @@ def _underset(tree: Any, span: Span) -> Node:
 
 
 @builds("braces")
-def _braces(tree: Any, span: Span) -> Node:
+def _braces(tree: Any, span: Span) -> Any:
     return build(tree.children[0])
 
 
