@@ -37,7 +37,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ORIGINALS = Path(os.environ.get("NNBOOK_TEST_MNIST") or ROOT.parent / "shared" / "mnist")
 needs_originals = pytest.mark.skipif(
     not all((ORIGINALS / file.name).exists() for file in MNIST_FILES),
-    reason=f"the four original MNIST files are not in {ORIGINALS} (NNBOOK_TEST_MNIST names another folder)",
+    reason=f"the four original MNIST files are not in {ORIGINALS} (or NNBOOK_TEST_MNIST)",
 )
 
 

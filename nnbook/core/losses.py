@@ -127,7 +127,8 @@ class MSELoss(Loss):
         n = A.shape[1]
         E = A - Y
         self.signal = 2 / n * E
-        return (E * E).sum(axis=1) / n
+        ell: Array = (E * E).sum(axis=1) / n
+        return ell
 
 # %% ../../nbs/06_losses.ipynb #86de0408
 def _check_probabilities(loss: Loss, A: Array) -> None:
@@ -191,14 +192,17 @@ class CrossEntropyLoss(Loss):
             E = np.exp(Z)
             total = E.sum(axis=1, keepdims=True)
             self.signal = E / total - Y
-            return np.log(total[:, 0]) - (Y * Z).sum(axis=1)
-        A = np.maximum(A, np.finfo(A.dtype).tiny)
-        self.signal = -Y / A
-        return -(Y * np.log(A)).sum(axis=1)
+            ell: Array = np.log(total[:, 0]) - (Y * Z).sum(axis=1)
+        else:
+            A = np.maximum(A, np.finfo(A.dtype).tiny)
+            self.signal = -Y / A
+            ell = -(Y * np.log(A)).sum(axis=1)
+        return ell
 
     def classes(self, A: Array, *, logits: bool = False) -> Array:
         """The column of the largest entry, shape (m,)."""
-        return A.argmax(axis=1)
+        found: Array = A.argmax(axis=1)
+        return found
 
     def _check_range(self, A: Array) -> None:
         _check_probabilities(self, A)
@@ -238,11 +242,13 @@ class BinaryCrossEntropyLoss(Loss):
             Z = A
             self.signal = (Sigmoid().forward(Z) - Y) / n
             terms = np.maximum(Z, 0) - Z * Y + np.log1p(np.exp(-np.abs(Z)))
-            return terms.sum(axis=1) / n
-        eps = np.finfo(A.dtype).eps
-        A = np.clip(A, eps, 1 - eps)
-        self.signal = (A - Y) / (A * (1 - A)) / n
-        return -(Y * np.log(A) + (1 - Y) * np.log1p(-A)).sum(axis=1) / n
+        else:
+            eps = np.finfo(A.dtype).eps
+            A = np.clip(A, eps, 1 - eps)
+            self.signal = (A - Y) / (A * (1 - A)) / n
+            terms = -(Y * np.log(A) + (1 - Y) * np.log1p(-A))
+        ell: Array = terms.sum(axis=1) / n
+        return ell
 
     def classes(self, A: Array, *, logits: bool = False) -> Array:
         """1 where the probability is above one half, shape (m,) for one output, else (m, n)."""

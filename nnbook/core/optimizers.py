@@ -8,14 +8,13 @@ __all__ = ['LearningRate', 'Optimizer', 'SGD', 'Momentum', 'Adam']
 # %% ../../nbs/07_optimizers.ipynb #8eab8381
 import math
 from collections.abc import Callable
-from typing import Union
 
 import numpy as np
 
 from .conventions import Array, Component, check_number
 
 # %% ../../nbs/07_optimizers.ipynb #cf4cc54d
-LearningRate = Union[float, Callable[[int], float]]
+LearningRate = float | Callable[[int], float]
 
 
 class Optimizer(Component):
@@ -89,7 +88,8 @@ class Optimizer(Component):
         name = type(self).__name__
         for argument, vector in (("theta", theta), ("grad", grad), *self.state.items()):
             if not isinstance(vector, np.ndarray) or vector.dtype.kind != "f":
-                got = f"dtype {vector.dtype}" if isinstance(vector, np.ndarray) else type(vector).__name__
+                is_array = isinstance(vector, np.ndarray)
+                got = f"dtype {vector.dtype}" if is_array else type(vector).__name__
                 raise TypeError(f"{name}.step expects {argument} as an array of floats, got {got}")
             if vector.shape != theta.shape or vector.dtype != theta.dtype:
                 hint = "; call reset() before another network" if argument in self.state else ""

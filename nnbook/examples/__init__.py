@@ -1,1 +1,4 @@
-"""The four experiments of the book, a module each, with a function `run`: xor, spiral, regression, mnist."""
+"""The four experiments of the book, a module each: `xor`, `spiral`, `regression` and `mnist`.
+
+Each has its data, `build_network` and `run`.
+"""

@@ -11,8 +11,15 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..core.activations import Activation, Tanh
-from ..core.conventions import Array, Seed, as_floats, as_generator, check_integer, check_number
+from ..core.activations import Activation, ReLU, Tanh
+from nnbook.core.conventions import (
+    Array,
+    Seed,
+    as_floats,
+    as_generator,
+    check_integer,
+    check_number,
+)
 from ..core.layer import DenseLayer
 from ..core.losses import MSELoss
 from .xor import OutputPath, check_outputs, optimizer_named, train
@@ -70,14 +77,18 @@ def r_squared(Y: ArrayLike, prediction: ArrayLike) -> float:
     y = as_floats("Y", Y, np.float64, "r_squared")
     y_hat = as_floats("prediction", prediction, np.float64, "r_squared")
     if y.shape != y_hat.shape or y.size == 0:
-        raise ValueError(f"r_squared expects two arrays of one shape, got {y.shape} and {y_hat.shape}")
+        raise ValueError(
+            f"r_squared expects two arrays of one shape, got {y.shape} and {y_hat.shape}"
+        )
     variance = float(((y - y.mean()) ** 2).sum())
     if variance == 0:
         raise ValueError("r_squared expects targets that are not all equal")
     return 1 - float(((y_hat - y) ** 2).sum()) / variance
 
 # %% ../../nbs/15_regression.ipynb #f69e2844
-def build_network(rng: Seed = None, n_hidden: int = 32, activation: Activation | None = None) -> Sequential:
+def build_network(
+    rng: Seed = None, n_hidden: int = 32, activation: Activation | None = None
+) -> Sequential:
     """One input, two layers of `n_hidden` units, one output that may be any number.
 
     Parameters
@@ -107,9 +118,17 @@ class RegressionResult(NamedTuple):
     test_r2: float
 
 # %% ../../nbs/15_regression.ipynb #6c96532b
-def run(*, epochs: int = 300, lr: float = 0.005, batch_size: int = 32, optimizer: str = "adam",
-        seed: int = 0, save: OutputPath = None, plot: OutputPath = None,
-        progress: bool = True) -> RegressionResult:
+def run(
+    *,
+    epochs: int = 300,
+    lr: float = 0.005,
+    batch_size: int = 32,
+    optimizer: str = "adam",
+    seed: int = 0,
+    save: OutputPath = None,
+    plot: OutputPath = None,
+    progress: bool = True,
+) -> RegressionResult:
     """Train `build_network` to compute sin(x) on [−π, π].
 
     Parameters
@@ -128,8 +147,8 @@ def run(*, epochs: int = 300, lr: float = 0.005, batch_size: int = 32, optimizer
     Returns
     -------
     RegressionResult
-        The model of the best epoch by 100 validation points, its history, its mean squared error on
-        the 300 training points and on 200 test points, and R² on the latter.
+        The model of the best epoch by 100 validation points, its history, its mean squared
+        error on the 300 training points and on 200 test points, and R² on the latter.
 
     Raises
     ------
@@ -143,17 +162,32 @@ def run(*, epochs: int = 300, lr: float = 0.005, batch_size: int = 32, optimizer
     X, Y = make_sine(300, rng=rng)
     validation, (X_test, Y_test) = make_sine(100, rng=rng), make_sine(200, rng=rng)
     model = Model(build_network(rng), MSELoss(), optimizer_named(optimizer, lr))
-    history = train(model, X, Y, epochs=epochs, batch_size=batch_size, seed=rng, save=save, plot=plot,
-                    validation_data=validation, progress=progress)
-    return RegressionResult(model, history, model.evaluate(X, Y)["loss"], model.evaluate(X_test, Y_test)["loss"],
-                            r_squared(Y_test, model.predict(X_test)))
+    history = train(
+        model,
+        X,
+        Y,
+        epochs=epochs,
+        batch_size=batch_size,
+        seed=rng,
+        save=save,
+        plot=plot,
+        validation_data=validation,
+        progress=progress,
+    )
+    return RegressionResult(
+        model,
+        history,
+        model.evaluate(X, Y)["loss"],
+        model.evaluate(X_test, Y_test)["loss"],
+        r_squared(Y_test, model.predict(X_test)),
+    )
 
 # %% ../../nbs/15_regression.ipynb #de55a7fc
 def broken_line(t: ArrayLike, values: ArrayLike) -> Sequential:
-    """The network of one hidden ReLU layer that connects the points (tⱼ, values[j]) by straight lines.
+    """The network of one hidden ReLU layer that joins the points (tⱼ, values[j]) by straight lines.
 
-    Unit j has its kink at t[j − 1] and turns the line there from the slope of the piece before it
-    into that of the piece behind it. No training is involved.
+    Unit j has its kink at t[j − 1] and turns the line there from the slope of the piece before
+    it into that of the piece behind it. No training is involved.
 
     Parameters
     ----------
@@ -168,8 +202,10 @@ def broken_line(t: ArrayLike, values: ArrayLike) -> Sequential:
     t = as_floats("t", t, np.float64, "broken_line")
     values = as_floats("values", values, np.float64, "broken_line")
     if t.ndim != 1 or t.shape != values.shape or len(t) < 2 or not (np.diff(t) > 0).all():
-        raise ValueError(f"broken_line expects increasing t of shape (n + 1,) and as many values, "
-                         f"got shapes {t.shape} and {values.shape}")
+        raise ValueError(
+            f"broken_line expects increasing t of shape (n + 1,) and as many values, "
+            f"got shapes {t.shape} and {values.shape}"
+        )
     slopes = np.diff(values) / np.diff(t)
     hidden = DenseLayer(1, len(slopes), ReLU(), dtype=np.float64)
     output = DenseLayer(len(slopes), 1, dtype=np.float64)

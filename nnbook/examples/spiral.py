@@ -12,7 +12,14 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..core.activations import ReLU, Softmax
-from ..core.conventions import Array, Seed, as_floats, as_generator, check_integer, check_number
+from nnbook.core.conventions import (
+    Array,
+    Seed,
+    as_floats,
+    as_generator,
+    check_integer,
+    check_number,
+)
 from ..core.layer import DenseLayer
 from ..core.losses import CrossEntropyLoss
 from .xor import OutputPath, check_outputs, optimizer_named, train
@@ -108,9 +115,17 @@ class SpiralResult(NamedTuple):
     test_accuracy: float
 
 # %% ../../nbs/14_spiral.ipynb #d946eadb
-def run(*, epochs: int = 150, lr: float = 0.005, batch_size: int = 32, optimizer: str = "adam",
-        seed: int = 0, save: OutputPath = None, plot: OutputPath = None,
-        progress: bool = True) -> SpiralResult:
+def run(
+    *,
+    epochs: int = 150,
+    lr: float = 0.005,
+    batch_size: int = 32,
+    optimizer: str = "adam",
+    seed: int = 0,
+    save: OutputPath = None,
+    plot: OutputPath = None,
+    progress: bool = True,
+) -> SpiralResult:
     """Train `build_network` to tell three spiral arms apart.
 
     Parameters
@@ -129,8 +144,8 @@ def run(*, epochs: int = 150, lr: float = 0.005, batch_size: int = 32, optimizer
     Returns
     -------
     SpiralResult
-        The model of the best epoch by 150 validation points, its history, and its loss and accuracy
-        on the 450 training points and on 300 test points.
+        The model of the best epoch by 150 validation points, its history, and its loss and
+        accuracy on the 450 training points and on 300 test points.
 
     Raises
     ------
@@ -144,7 +159,24 @@ def run(*, epochs: int = 150, lr: float = 0.005, batch_size: int = 32, optimizer
     X, Y = make_spiral(150, rng=rng)
     validation, (X_test, Y_test) = make_spiral(50, rng=rng), make_spiral(100, rng=rng)
     model = Model(build_network(rng), CrossEntropyLoss(), optimizer_named(optimizer, lr))
-    history = train(model, X, Y, epochs=epochs, batch_size=batch_size, seed=rng, save=save, plot=plot,
-                    validation_data=validation, progress=progress)
+    history = train(
+        model,
+        X,
+        Y,
+        epochs=epochs,
+        batch_size=batch_size,
+        seed=rng,
+        save=save,
+        plot=plot,
+        validation_data=validation,
+        progress=progress,
+    )
     on_train, on_test = model.evaluate(X, Y), model.evaluate(X_test, Y_test)
-    return SpiralResult(model, history, on_train["loss"], on_train["accuracy"], on_test["loss"], on_test["accuracy"])
+    return SpiralResult(
+        model,
+        history,
+        on_train["loss"],
+        on_train["accuracy"],
+        on_test["loss"],
+        on_test["accuracy"],
+    )

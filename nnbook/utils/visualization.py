@@ -4,8 +4,8 @@
 
 # %% auto #0
 __all__ = ['exponential_average', 'plot_history', 'decision_grid', 'plot_decision_boundary', 'relative_luminance',
-           'plot_confusion_matrix', 'plot_digits', 'plot_weights', 'bin_count', 'density', 'plot_activations',
-           'plot_gradients', 'plot_network']
+           'contrast_ratio', 'plot_confusion_matrix', 'plot_digits', 'plot_weights', 'bin_count', 'density',
+           'plot_activations', 'plot_gradients', 'plot_network']
 
 # %% ../../nbs/11_visualization.ipynb #22b6b444
 import copy
@@ -316,10 +316,25 @@ def relative_luminance(colour: ArrayLike) -> Any:
     return light @ np.array([0.2126, 0.7152, 0.0722])
 
 
+def contrast_ratio(a: ArrayLike, b: ArrayLike) -> Any:
+    """How well two colours stand out from each other, from 1 to 21: (Y₁ + 0.05)/(Y₂ + 0.05).
+
+    Y₁ is the larger `relative_luminance` of the two, Y₂ the smaller one. The web's guidelines for
+    accessibility ask for at least 4.5 between text and what is behind it.
+
+    Examples
+    --------
+    >>> round(float(contrast_ratio([0, 0, 0], [1, 1, 1])), 1)
+    21.0
+    """
+    Y1, Y2 = relative_luminance(a) + 0.05, relative_luminance(b) + 0.05
+    return np.maximum(Y1, Y2) / np.minimum(Y1, Y2)
+
+
 def _ink(colour: ArrayLike) -> str:
     """Black or white, whichever stands out more from `colour`."""
-    L = float(relative_luminance(colour))
-    return "black" if (L + 0.05) / 0.05 >= 1.05 / (L + 0.05) else "white"
+    black, white = contrast_ratio(colour, [0, 0, 0]), contrast_ratio(colour, [1, 1, 1])
+    return "black" if black >= white else "white"
 
 # %% ../../nbs/11_visualization.ipynb #c88ef999
 def plot_confusion_matrix(
@@ -504,7 +519,7 @@ def plot_weights(
     fig.colorbar(drawn, ax=axes, label="weight", aspect=30, shrink=0.9)
     return fig
 
-# %% ../../nbs/11_visualization.ipynb #1468f8b6
+# %% ../../nbs/11_visualization.ipynb #82f776fe
 def bin_count(values: ArrayLike) -> int:
     """How many bars a histogram of `values` needs.
 

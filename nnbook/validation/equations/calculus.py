@@ -1,7 +1,5 @@
 """Indices that run, derivatives by finite differences, expectations from draws."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import partial

@@ -1,7 +1,5 @@
 """Check a labelled display of the notebook: find it, execute it, enter it into the ledger."""
 
-from __future__ import annotations
-
 import json
 import os
 import re
@@ -190,7 +188,7 @@ def check_equation(
     after : mapping, optional
         New values of the symbols to the left of an arrow.
     approx : float, optional
-        The relative tolerance of ≈.
+        The relative tolerance of ≈; for an inequality, how close to equality it must come.
     notebook : path, optional
         Where the display stands, when it is not the running notebook.
     **bindings

@@ -1,7 +1,5 @@
 """Compare the two sides of an equation, and say why they differ."""
 
-from __future__ import annotations
-
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
@@ -117,6 +115,7 @@ def check_relation(equation: Equation) -> None:
     equation.sides = sides = tuple(resolve(scope, side) for side in equation.relation.sides)
     for number, sign in enumerate(equation.relation.signs):
         pair = sides[number : number + 2]
+        refuse_trivial(equation, number)
         kinds = {type(node) for node in below(pair)}
         if ca.Remainder in kinds:
             check_order(equation, pair)
@@ -129,6 +128,14 @@ def check_relation(equation: Equation) -> None:
                 sign,
                 DIFFERENTIATED if is_differentiated(equation, pair) else EXACT,
             )
+
+
+def refuse_trivial(equation: Equation, number: int) -> None:
+    """Refuse a relation between two sides that are written alike: x = x says nothing."""
+    left, right = equation.relation.sides[number : number + 2]
+    updates = equation.relation.signs[number] in ("\\leftarrow", "\\gets")
+    if sx.same_writing(left, right) and not updates:
+        raise EquationError("both sides are written alike: that proves nothing", right.span)
 
 
 def is_differentiated(equation: Equation, pair: tuple[Expression, ...]) -> bool:
@@ -198,8 +205,13 @@ def check_pair(
     record = Record()
     found = evaluate(equation, pair, sign, record)
     require_choices(equation, record, pair)
-    rows = [(point, *comparable(equation, left, right)) for point, left, right in found]
-    if sign in ("=", ":=", "\\equiv", "\\coloneqq", "\\leftarrow", "\\gets"):
+    equal = sign in ("=", ":=", "\\equiv", "\\coloneqq", "\\leftarrow", "\\gets")
+    # A number stands for an array of equal numbers beside < and ≤, and a written 0 everywhere.
+    spread = (sign in ex.COMPARISONS and sign != "=") or any(
+        is_literal_zero(side) for side in pair
+    )
+    rows = [(point, *comparable(equation, left, right, spread)) for point, left, right in found]
+    if equal:
         require_equal(equation, pair, rows, record, tolerance)
     elif sign == "\\approx":
         require_close(equation, pair, rows)
@@ -207,24 +219,18 @@ def check_pair(
         require_order(equation, pair, rows, sign)
 
 
-def comparable(equation: Equation, left: Value, right: Value) -> tuple[np.ndarray, np.ndarray]:
+def comparable(
+    equation: Equation, left: Value, right: Value, spread: bool = False
+) -> tuple[np.ndarray, np.ndarray]:
     """Bring two sides to arrays of one shape, or say why they cannot be equal."""
     a, b = ex.numeric(left), ex.numeric(right)
-    if (
-        isinstance(left, Literal)
-        and not isinstance(right, Literal)
-        and b.ndim == 1
-        and 1 in a.shape
-    ):
-        a = a.reshape(-1)
-    if (
-        isinstance(right, Literal)
-        and not isinstance(left, Literal)
-        and a.ndim == 1
-        and 1 in b.shape
-    ):
-        b = b.reshape(-1)
-    if a.shape != b.shape or ex.is_row(left) != ex.is_row(right):
+    if isinstance(left, Literal) != isinstance(right, Literal):
+        # A vector may be written out as a row or as a column.
+        a = a.reshape(-1) if b.ndim == 1 and 1 in a.shape else a
+        b = b.reshape(-1) if a.ndim == 1 and 1 in b.shape else b
+    if spread and (a.ndim == 0 or b.ndim == 0):
+        a, b = np.broadcast_arrays(a, b)
+    elif a.shape != b.shape or ex.is_row(left) != ex.is_row(right):
         transposed = a.shape == b.shape or a.shape == b.shape[::-1]
         clue = ": one side is transposed" if transposed else ""
         raise EquationError(
@@ -302,15 +308,24 @@ def require_close(equation: Equation, pair: tuple[Expression, ...], rows: list[A
 def require_order(
     equation: Equation, pair: tuple[Expression, ...], rows: list[Any], sign: str
 ) -> None:
-    """Require an inequality everywhere."""
+    """Require an inequality everywhere; with a tolerance, that it is that tight somewhere."""
+    if sign not in ex.COMPARISONS:
+        raise EquationError(f"{sign} cannot be checked here", equation.relation.span)
+    gaps = []
     for point, a, b in rows:
-        if sign not in ex.COMPARISONS:
-            raise EquationError(f"{sign} cannot be checked here", equation.relation.span)
         if not np.all(ex.COMPARISONS[sign](a, b)):
             raise EquationError(
                 f"the inequality does not hold{where(point)}: {short(a)} and {short(b)}",
                 equation.relation.span,
             )
+        gaps.append(np.min(np.abs(a - b) / np.maximum(np.maximum(np.abs(a), np.abs(b)), TINY)))
+    zero = any(is_literal_zero(side) for side in pair)
+    if equation.approx is not None and not zero and not min(gaps) <= equation.approx:
+        raise EquationError(
+            f"the inequality is not tight: within {100 * min(gaps):.2g} % at best, "
+            f"{100 * equation.approx:.2g} % is asked for",
+            equation.relation.span,
+        )
 
 
 def require_choices(equation: Equation, record: Record, pair: tuple[Expression, ...]) -> None:
@@ -428,8 +443,8 @@ def compare_batches(
         scale = record.largest
     if not 5 * error <= 0.1 * scale:
         raise EquationError(
-            f"too few draws to tell: the standard error is {100 * error / max(scale, TINY):.1f} "
-            "% of the value, at most 2 % is allowed",
+            f"too few draws: the standard error is {100 * error / max(scale, TINY):.1f} % "
+            "of the value, at most 2 % is allowed",
             equation.relation.span,
         )
     if sign in ("=", "\\approx"):

@@ -1,7 +1,5 @@
 """What a display means once its symbols are known: expressions that evaluate themselves."""
 
-from __future__ import annotations
-
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from math import prod
@@ -48,11 +46,11 @@ class Point:
     draws: slice | None = None
     moved: bool = False
 
-    def index(self, name: str, value: int) -> Point:
+    def index(self, name: str, value: int) -> "Point":
         """Set one index."""
         return replace(self, indices={**self.indices, name: value})
 
-    def override(self, name: str, value: Value) -> Point:
+    def override(self, name: str, value: Value) -> "Point":
         """Replace one quantity, as a derivative does."""
         return replace(self, overrides={**self.overrides, name: value}, moved=True)
 
@@ -481,6 +479,8 @@ class Norm(Expression):
         value = self.body.value(at)
         arithmetic.require_numeric(value)
         dimensions = len(shape_of(value))
+        if isinstance(self.body, Transpose):
+            raise EquationError("a norm does not see a transpose: leave it out")
         if dimensions == 0:
             raise EquationError("a norm of a number: write |x|")
         if (dimensions == 2) != (self.order == "F"):

@@ -1,14 +1,9 @@
 """The notation that equations are written in, and what is said when one breaks its rules."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from functools import cache
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from lark import Lark, Token
+from typing import Any
 
 Span = tuple[int, int]
 
@@ -145,7 +140,7 @@ matrix: _BEGIN_MATRIX cells (_ROW cells)* _ROW? _END_MATRIX
 cells: sum (_CELL sum)*
 
 //! Signs with a fixed meaning
-//= \nabla_\theta J, \quad \mathbb{1}[z > 0], \quad \mathbb{E}[x], \; W \in \mathbb{R}^{m \times n}
+//= \nabla_\theta J, \; \mathbb{1}[z > 0], \; \mathbb{E}[x], \, W \in \mathbb{R}^{m \times n}
 special: PARTIAL | NABLA | ONES | EXPECTATION | REALS
 
 //! Shapes and names written under a term: they are checked as well
@@ -264,15 +259,15 @@ class LatexLayout:
         "ALIGNED",
     )
 
-    def process(self, stream: Iterator[Token]) -> Iterator[Token]:
+    def process(self, stream: Iterator[Any]) -> Iterator[Any]:
         """Yield the tokens with their layout resolved."""
         return iter(separate(match_bars(list(stream))))
 
 
-def match_bars(tokens: list[Token]) -> list[Token]:
+def match_bars(tokens: list[Any]) -> list[Any]:
     """Decide for every vertical bar whether it opens or closes."""
     open_signs: list[str] = []
-    result: list[Token] = []
+    result: list[Any] = []
     for token in tokens:
         if token.type in ("BAR", "NORM"):
             token = token.update(type=_bar_type(token, open_signs, result))
@@ -286,7 +281,7 @@ def match_bars(tokens: list[Token]) -> list[Token]:
     return result
 
 
-def _bar_type(token: Token, open_signs: list[str], before: list[Token]) -> str:
+def _bar_type(token: Any, open_signs: list[str], before: list[Any]) -> str:
     """Name the kind of one bar: it closes what is open when an operand stands before it."""
     kind = "BAR" if token.type == "BAR" else "NORM"
     innermost = open_signs[-1] if open_signs else ""
@@ -297,9 +292,9 @@ def _bar_type(token: Token, open_signs: list[str], before: list[Token]) -> str:
     return ("_R" if closes else "_L") + kind
 
 
-def separate(tokens: list[Token]) -> list[Token]:
+def separate(tokens: list[Any]) -> list[Any]:
     """Replace every run of pauses by what it means at its place."""
-    result: list[Token] = []
+    result: list[Any] = []
     open_signs: list[str] = []
     at = 0
     while at < len(tokens):
@@ -323,7 +318,7 @@ def separate(tokens: list[Token]) -> list[Token]:
     return result
 
 
-def _pause(run: list[Token], inside: str, started: bool, following: str) -> list[Token]:
+def _pause(run: list[Any], inside: str, started: bool, following: str) -> list[Any]:
     """Translate one run of commas, `&`, `\\\\`, `\\qquad` and text."""
     if inside in _TABLES:
         return _table_signs(run, following)
@@ -340,7 +335,7 @@ def _pause(run: list[Token], inside: str, started: bool, following: str) -> list
     return [run[0].update(type="SEP")]
 
 
-def _table_signs(run: list[Token], following: str) -> list[Token]:
+def _table_signs(run: list[Any], following: str) -> list[Any]:
     """Keep cells and rows in `cases` and matrices; punctuation before them is decoration."""
     names = {"AMP": "_CELL", "NEWLINE": "_ROW", "TEXT": "TEXT"}
     signs = [token.update(type=names[token.type]) for token in run if token.type in names]
@@ -350,17 +345,16 @@ def _table_signs(run: list[Token], following: str) -> list[Token]:
 
 
 @cache
-def latex_parser(start: str = "display") -> Lark:
+def latex_parser(start: str = "display") -> Any:
     """Build the parser; the library behind it is imported here, at the first equation."""
     from lark import Lark
 
-    layout: Any = LatexLayout()
     return Lark(
         GRAMMAR,
         start=start,
         parser="lalr",
         lexer="basic",
-        postlex=layout,
+        postlex=LatexLayout(),
         propagate_positions=True,
         maybe_placeholders=False,
     )

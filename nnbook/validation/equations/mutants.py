@@ -5,8 +5,6 @@ symbol, a bound. A check that passes on a mutant does not see what was changed: 
 too special, or the mutant says the same as the original.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -20,7 +18,6 @@ from nnbook.validation.equations.grammar import EquationError, Span
 from nnbook.validation.equations.names import (
     Scope,
     find,
-    is_consumed,
     operator_parts,
     scope_of,
 )
@@ -141,27 +138,29 @@ def mutated(latex: str, relation: sx.Relation, quantities: Quantities) -> Mutate
 
 def note(display: Mutated, node: sx.Node) -> None:
     """Remember the bound symbols, and the parts that are names or differential signs."""
-    if (
-        isinstance(node, sx.Scripted)
-        and find(display.scope, node)
-        and is_consumed(display.scope, node)
-    ):
-        display.untouched |= {part.span for part in sx.walk(node.subs + node.sups)}
-        display.untouched.add(node.base.span)
+    head = find(display.scope, node)
+    if head is not None and isinstance(node, sx.Scripted):
+        named = tuple(
+            part for part in node.subs + node.sups if part not in head.subs + head.sups
+        )
+        display.untouched |= {part.span for part in sx.walk(named)}
+        display.untouched |= {node.base.span} if named else set()
     if isinstance(node, sx.Fraction) and operator_parts(display.scope, node):
         display.untouched |= {node.span, node.numerator.span, node.denominator.span}
-    if isinstance(node, (sx.Symbol, sx.Scripted)) and node.span not in display.untouched:
-        head = find(display.scope, node)
-        if head and not head.subs and not head.sups and not head.primes:
-            display.symbols.setdefault(
-                head.name, (text_of(display, node.span), value_of(display, head.name))
-            )
+    if head is None or node.span in display.untouched:
+        return
+    if not head.subs and not head.sups and not head.primes:
+        shown = text_of(display, node.span), value_of(display, head.name)
+        display.symbols.setdefault(head.name, shown)
 
 
 def value_of(display: Mutated, name: str) -> Any:
-    """Return the value of a bound name, or the function itself."""
+    """Return the value of a bound name; of a function that is applied, the function itself."""
+    quantities = display.scope.quantities
+    if quantities.is_function(name) and name not in display.scope.standing_alone:
+        return quantities.values[name]
     try:
-        return display.scope.quantities.value(name, {})
+        return quantities.value(name, {})
     except EquationError:
         return None
 
@@ -380,20 +379,19 @@ def change_scripted(display: Mutated, node: sx.Scripted) -> Iterator[Change]:
     if node.base.span in display.untouched:
         yield from siblings(display, node)
         if is_array(display, node):
-            yield (
-                "transpose",
-                replaced(display, node.span, f"{{{text_of(display, node.span)}}}^\\top"),
-            )
-        return
+            text = f"{{{text_of(display, node.span)}}}^\\top"
+            yield "transpose", replaced(display, node.span, text)
     for sup in node.sups:
-        yield from change_superscript(display, node, sup)
+        if sup.span not in display.untouched:
+            yield from change_superscript(display, node, sup)
     if node.primes:
         yield (
             "prime",
             replaced(display, node.span, text_of(display, node.span).replace("'", "", 1)),
         )
     for sub in node.subs:
-        yield from change_indices(display, node, sub)
+        if sub.span not in display.untouched:
+            yield from change_indices(display, node, sub)
 
 
 def change_superscript(display: Mutated, node: sx.Scripted, sup: sx.Node) -> Iterator[Change]:

@@ -1,7 +1,5 @@
 """Names: which binding a symbol with its scripts means, and which letters are indices."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field

@@ -1,9 +1,8 @@
 """From the writing to its meaning: the bindings decide what juxtaposition and scripts say."""
 
-from __future__ import annotations
-
 import math
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 from nnbook.validation.equations import calculus as ca
@@ -205,14 +204,23 @@ def resolve_index(scope: Scope, node: sx.Node, base: Expression | None) -> list[
                 f"{node.latex} is part of a name, and this name is not bound", node.span
             )
         return [ex.IndexVariable(node.span, letter) for letter in letters]
-    if isinstance(node, sx.Number) and len(node.text) > 1 and isinstance(base, ex.Reference):
-        value = scope.quantities.value(base.name, {})
-        if len(shape_of(value)) >= len(node.text):
-            return [ex.Constant(node.span, float(digit), digit) for digit in node.text]
+    if (
+        isinstance(node, sx.Number)
+        and len(node.text) > 1
+        and has_axes(scope, base, len(node.text))
+    ):
+        return [ex.Constant(node.span, float(digit), digit) for digit in node.text]
     return [resolve(scope, node)]
 
 
 # --- Products and applications ---
+
+
+def has_axes(scope: Scope, base: Expression | None, number: int) -> bool:
+    """Tell whether a base has an axis for every digit of `12`; what has no name does."""
+    if not isinstance(base, ex.Reference):
+        return base is not None
+    return len(shape_of(scope.quantities.value(base.name, {}))) >= number
 
 
 @rule(sx.Sum)
@@ -524,48 +532,55 @@ def resolve_at(scope: Scope, node: sx.At) -> Expression:
 # --- Indices that run ---
 
 
+@dataclass
+class Range:
+    """What stands under a sum: its indices, and what limits them."""
+
+    names: list[str] = field(default_factory=list)
+    lower: Expression | None = None
+    members: Expression | None = None
+    conditions: list[sx.Node] = field(default_factory=list)
+
+
+def read_range(scope: Scope, sub: sx.Node) -> Range:
+    """Read `i`, `i,j`, `i=1`, `i \\in B`, `j \\ne i` or `i : y_i = k`."""
+    found = Range()
+    for item in sub.items if isinstance(sub, sx.Inside) else (sub,):
+        if not isinstance(item, sx.Relation):
+            found.names += running_letters(scope, item)
+            continue
+        first = not found.names
+        found.names += running_letters(scope, item.sides[0]) if first else []
+        if item.signs == ("=",) and first:
+            found.lower = resolve(scope, item.sides[1])
+        elif item.signs == ("\\in",) and first:
+            found.members = resolve(scope, item.sides[1])
+        else:
+            found.conditions.append(item)
+    if isinstance(sub, sx.Inside) and sub.condition is not None:
+        found.conditions.append(sub.condition)
+    return found
+
+
 @rule(sx.Reduction)
 def resolve_reduction(scope: Scope, node: sx.Reduction) -> Expression:
     """Resolve a sum, product, maximum or arg max over an index."""
-    lower = upper = members = condition = None
-    names: list[str] = []
     if not node.subs:
         raise EquationError(f"\\{node.name} needs its index: \\{node.name}_i", node.span)
-    sub = node.subs[0]
-    items = sub.items if isinstance(sub, sx.Inside) else (sub,)
-    conditions = [sub.condition] if isinstance(sub, sx.Inside) and sub.condition else []
-    for item in items:
-        if not isinstance(item, sx.Relation):
-            names += running_letters(scope, item)
-        elif item.signs == ("=",) and not names:
-            names += running_letters(scope, item.sides[0])
-            lower = resolve(scope, item.sides[1])
-        elif item.signs == ("\\in",) and not names:
-            names += running_letters(scope, item.sides[0])
-            members = resolve(scope, item.sides[1])
-        else:
-            names += [] if names else running_letters(scope, item.sides[0])
-            conditions.append(item)
-    if len(conditions) > 1:
-        raise EquationError("one condition behind the index, please", node.span)
-    if conditions:
-        condition = resolve_condition(scope, (conditions[0],))
-    if (lower is None) != (not node.sups):
+    found = read_range(scope, node.subs[0])
+    if len(found.conditions) > 1:
+        raise EquationError("at most one condition can stand behind the index", node.span)
+    if (found.lower is None) != (not node.sups):
         raise EquationError(
             "a lower bound needs an upper one, and the other way round: \\sum_{i=1}^{m}",
             node.span,
         )
-    if node.sups:
-        upper = resolve(scope, one(node.sups[0]))
+    upper = resolve(scope, one(node.sups[0])) if node.sups else None
+    condition = resolve_condition(scope, (found.conditions[0],)) if found.conditions else None
+    body = resolve(scope, node.body)
+    names = tuple(found.names)
     return ca.Reduce(
-        node.span,
-        node.name,
-        tuple(names),
-        lower,
-        upper,
-        members,
-        condition,
-        resolve(scope, node.body),
+        node.span, node.name, names, found.lower, upper, found.members, condition, body
     )
 
 
@@ -640,6 +655,8 @@ def resolve_gradient(scope: Scope, node: sx.Term, at: int) -> tuple[Expression, 
     rest = node.factors[at + 1 : at + 3]
     if not rest:
         raise EquationError("a gradient of what? write \\nabla_\\theta J", sign.span)
+    if isinstance(sign, sx.Scripted) and (sign.sups or len(subs) > 1):
+        raise EquationError("put parentheses around a gradient, (\\nabla_\\theta J)", sign.span)
     applied = (
         resolve_applied(scope, rest[0], rest[1])
         if len(rest) == 2 and is_argument(rest[1])

@@ -4,8 +4,6 @@ The tree keeps the shape of the writing. Every node remembers its place in the L
 an error can point at it and a mutation can replace it.
 """
 
-from __future__ import annotations
-
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields
@@ -188,6 +186,16 @@ def walk(node: Any) -> Iterator[Node]:
         for field in fields(node):
             if field.name != "span":
                 yield from walk(getattr(node, field.name))
+
+
+def same_writing(a: Any, b: Any) -> bool:
+    """Tell whether two parts are written alike, wherever they stand."""
+    if isinstance(a, tuple) and isinstance(b, tuple):
+        return len(a) == len(b) and all(same_writing(x, y) for x, y in zip(a, b, strict=True))
+    if isinstance(a, Node) and type(a) is type(b):
+        names = (part.name for part in fields(a) if part.name != "span")
+        return all(same_writing(getattr(a, name), getattr(b, name)) for name in names)
+    return bool(a == b)
 
 
 # --- from the parser's tree ---

@@ -1,7 +1,5 @@
 """What the symbols of a display stand for, and how their values combine."""
 
-from __future__ import annotations
-
 import inspect
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -32,7 +30,7 @@ class Samples(np.ndarray):
     (1000, 3)
     """
 
-    def __new__(cls, draws: Any) -> Samples:
+    def __new__(cls, draws: Any) -> "Samples":
         """View an array as draws."""
         return np.asarray(draws, dtype=float).view(cls)
 
@@ -46,7 +44,7 @@ class Each(np.ndarray):
     (3,)
     """
 
-    def __new__(cls, values: Any) -> Each:
+    def __new__(cls, values: Any) -> "Each":
         """View a sequence as values of one quantity."""
         return np.asarray(values, dtype=float).view(cls)
 
@@ -250,6 +248,7 @@ class Quantities:
         }
         self.used: dict[str, str] = {}
         self.used_after: set[str] = set()
+        self.through: set[str] = set()
         self._known: dict[str, Value] = {}
         self._reach: dict[str, frozenset[str]] = {}
 
@@ -272,21 +271,9 @@ class Quantities:
                 span,
             )
         for parameter in self.parameters.get(name) or ():
-            if self.is_quantity(name) and parameter not in self.used:
-                self._use_parameter(parameter)
-
-    def _use_parameter(self, name: str) -> None:
-        """Count what a used quantity depends on as used."""
-        self._parameters_used.add(name)
-        for parameter in self.parameters.get(name) or ():
-            if self.is_quantity(name) and parameter not in self._parameters_used:
-                self._use_parameter(parameter)
-
-    @property
-    def _parameters_used(self) -> set[str]:
-        if not hasattr(self, "_through"):
-            self._through: set[str] = set()
-        return self._through
+            if self.is_quantity(name):
+                # What a quantity depends on is used through it.
+                self.through |= self.reach(parameter)
 
     def trials(self) -> list[dict[str, Value]]:
         """List the values that quantities bound with `Each` take together."""
@@ -302,9 +289,7 @@ class Quantities:
     def unused(self) -> list[str]:
         """List the bindings that no sign of the display has asked for."""
         before = [
-            name
-            for name in self.values
-            if name not in self.used and name not in self._parameters_used
+            name for name in self.values if name not in self.used and name not in self.through
         ]
         return before + [f"after={name}" for name in self.after if name not in self.used_after]
 

@@ -1,0 +1,399 @@
+"""The checker of equations: what it reads, what it refuses, what it says."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from nnbook.validation.equations import (
+    CHECKED,
+    Each,
+    EquationError,
+    Samples,
+    check_equation,
+    check_latex,
+    not_executed,
+)
+from nnbook.validation.equations.check import find_display, labelled_displays
+from nnbook.validation.equations.grammar import latex_parser, notation
+from nnbook.validation.equations.mutants import try_mutants
+from nnbook.validation.equations.names import binding_name
+from nnbook.validation.equations.syntax import parse_display
+
+rng = np.random.default_rng(7)
+m, n_in, n_out = 5, 3, 4
+X = rng.normal(size=(m, n_in))
+W = rng.normal(size=(n_in, n_out))
+b = rng.normal(size=n_out)
+T = rng.normal(size=(m, n_out))
+Z = X @ W + b
+dZ = Z - T
+z = np.array([-1.3, 0.4, 2.1, 0.7])
+W2 = rng.normal(size=(n_out, 6))
+A1 = np.tanh(Z)
+
+
+def cost(X, W, b):
+    return np.mean(np.sum((X @ W + b - T) ** 2, axis=1)) / 2
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+def softmax(z):
+    return np.exp(z) / np.exp(z).sum(axis=-1, keepdims=True)
+
+
+def relu(z):
+    return np.maximum(z, 0)
+
+
+HOLDS = [
+    ("products", r"Z = X W + b", dict(Z=Z, X=X, W=W, b=b)),
+    ("elements", r"z_{ik} = \sum_{j=1}^{n} x_{ij} w_{jk} + b_k", dict(z=Z, x=X, w=W, b=b, n=n_in)),
+    ("shapes", r"\underset{(m, n)}{Z} = \underset{m \times k}{X} W + \underbrace{b}_{\text{bias}}",
+     dict(Z=Z, X=X, W=W, b=b, m=m, n=n_out, k=n_in)),
+    ("space", r"X \in \mathbb{R}^{m \times 3}", dict(X=X, m=m)),
+    ("named", r"J = c \underbrace{(X W + b)_{11}}_{z}", dict(J=2 * Z[0, 0], c=2, X=X, W=W, b=b, z=Z[0, 0])),
+    ("gradient", r"\frac{\partial J}{\partial W} = \frac{1}{m} X^\top dZ",
+     dict(J=lambda W: cost(X, W, b), W=W, X=X, dZ=dZ, m=m)),
+    ("gradient sign", r"\nabla_W J = \frac{1}{m} X^\top dZ",
+     dict(J=lambda W: cost(X, W, b), W=W, X=X, dZ=dZ, m=m)),
+    ("element of a gradient", r"\frac{\partial J}{\partial w_{jk}} = \frac{1}{m} \sum_i x_{ij} \, dZ_{ik}",
+     dict(J=lambda w: cost(X, w, b), w=W, x=X, dZ=dZ, m=m)),
+    ("Jacobian", r"\frac{\partial \mathbf{a}}{\partial \mathbf{z}} = \operatorname{diag}(\mathbf{a}) - \mathbf{a}\mathbf{a}^\top",
+     dict(a=lambda z: softmax(z), z=z)),
+    ("Jacobian's elements", r"\frac{\partial a_k}{\partial z_j} = a_k (\delta_{kj} - a_j)", dict(a=lambda z: softmax(z), z=z)),
+    ("chain", r"\frac{dL}{dw} = \frac{dL}{da} \frac{da}{dz} \frac{dz}{dw}",
+     dict(L=lambda a: a**2, a=lambda z: np.tanh(z), z=lambda w: 3 * w, w=0.2)),
+    ("second derivative", r"\frac{\partial^2 f}{\partial x \, \partial y} = 2x, \qquad \frac{d^2 f}{dx^2} = 2y",
+     dict(f=lambda x, y: x**2 * y, x=0.7, y=1.3)),
+    ("operator", r"\frac{d}{dx} (x^3 - x) = 3 x^2 - 1", dict(x=Each([0.3, -1.2]))),
+    ("at a point", r"\left. \frac{\partial f}{\partial x} \right|_{x = 0} = a", dict(f=lambda x, a: np.sin(a * x), x=0.4, a=1.7)),
+    ("cases", r"g(z) = \begin{cases} z, & \text{if } z > 0, \\ 0 & \text{otherwise} \end{cases} = \max(0, z)", dict(g=relu, z=z)),
+    ("indicator", r"g'(z) = \mathbb{1}[z > 0] = [z > 0]", dict(g=relu, z=Each(z))),
+    ("primes bound", r"g'(z) = 1 - g(z)^2", dict(g=np.tanh, g_prime=lambda z: 1 - np.tanh(z) ** 2, z=z)),
+    ("high derivatives", r"f'''(x) = -\cos x, \qquad f^{(5)}(x) = \cos x", dict(f=np.sin, x=Each([0.3, 0.9]))),
+    ("quantity as factor", r"\frac{da}{dz} = a(1 - a)", dict(a=lambda z: sigmoid(z), z=Each(z))),
+    ("quantity applied", r"J(\theta + h) = J(\theta) + h^2 + 2 h \theta", dict(J=lambda theta: 3 + theta**2, theta=0.3, h=0.1)),
+    ("gradient at a point", r"v = \nabla J(\theta - \eta u)",
+     dict(v=2 * (z - 0.1 * b), J=lambda u: np.sum(u**2), theta=z, eta=0.1, u=b)),
+    ("layers", r"A^{[l]} = g(A^{[l-1]} W^{[l]})", dict(A={0: X, 1: np.tanh(X @ W), 2: np.tanh(np.tanh(X @ W) @ W2)}, W=[W, W2], g=np.tanh)),
+    ("layer by name", r"Z^{[1]} = A^{[0]} W^{[1]}", {"Z1": X @ W, "A0": X, "W1": W}),
+    ("steps", r"v_t = \beta v_{t-1} + g_t", dict(v={1: z, 2: 0.9 * z + b}, g={2: b}, beta=0.9)),
+    ("steps by name", r"v_t = \beta v_{t-1} + g_t", dict(v_t=0.9 * z + b, v_prev=z, g_t=b, beta=0.9)),
+    ("steps summed", r"v_t = \sum_{k=0}^{t-1} \mu^k g_{t-k}",
+     dict(v={1: z, 2: 0.8 * z + b, 3: 0.64 * z + 0.8 * b + 1}, g={1: z, 2: b, 3: np.ones(4)}, mu=0.8)),
+    ("update", r"W \leftarrow W - \eta \, dW", dict(W=W, eta=0.1, dW=W**2, after={"W": W - 0.1 * W**2})),
+    ("examples", r"a^{(i)}_j = x_{ij}", dict(a=X, x=X.copy())),
+    ("norms", r"\|z\|_2^2 = z^\top z = \sum_i z_i^2, \qquad \|z\|_1 = \sum_i |z_i|, \qquad \|W\|_F^2 = \sum_{jk} W_{jk}^2", dict(z=z, W=W)),
+    ("outer and inner", r"(z b^\top) z = (b^\top z) z", dict(z=z, b=b)),
+    ("trace", r"\operatorname{tr}(W^\top W) = \|W\|_F^2", dict(W=W)),
+    ("inverse", r"A^{-1} A = I_n", dict(A=rng.normal(size=(3, 3)), n=3)),
+    ("ones", r"\mathbf{1}_m^\top X = s^\top", dict(m=m, X=X, s=X.sum(axis=0))),
+    ("written matrix", r"W = \begin{bmatrix} 1 & 2 & 3 \\ 4 & 5 & 6 \end{bmatrix}, \qquad b = \begin{bmatrix} 7 & 8 & 9 \end{bmatrix}",
+     dict(W=np.arange(1.0, 7).reshape(2, 3), b=np.array([7.0, 8, 9]))),
+    ("arg max", r"c_i = \arg\max_k a_{ik}", dict(c=Z.argmax(axis=1) + 1, a=Z)),
+    ("restricted sums", r"\sum_{j \ne k} z_j = \sum_{j} z_j - z_k", dict(z=z)),
+    ("sums over a set", r"s = \sum_{i \in B} z_i", dict(s=z[0] + z[2], B={1, 3}, z=z)),
+    ("sums with a condition", r"s = \sum_{i : z_i > 0} z_i", dict(s=z[z > 0].sum(), z=z)),
+    ("products over an index", r"\log \prod_i p_i = \sum_i \log p_i", dict(p=softmax(z))),
+    ("roots", r"\sqrt[3]{x} \, x^2 = x^{7/3}", dict(x=Each([0.4, 1.9]))),
+    ("rounding", r"S = \left\lceil \frac{m}{B} \right\rceil", dict(S=8, m=1000, B=128)),
+    ("inequality", r"0 < \sigma'(z) \le \frac{1}{4}", dict(sigma=sigmoid, z=Each([*z, 0.01]), approx=1e-3)),
+    ("printed digits", r"\sigma(0.5) \approx 0.6225", dict(sigma=sigmoid)),
+    ("zero", r"\sum_i (x_i - \mu) = 0", dict(x=z, mu=z.mean())),
+    ("zero vector", r"v_0 = 0", dict(v_0=np.zeros(3))),
+    ("expectation", r"\operatorname{Var}[w_j] = \frac{2}{n}, \qquad \mathbb{E}[w_j] = 0",
+     dict(w=Samples(rng.normal(size=(40_000, 7)) * np.sqrt(2 / 7)), n=7)),
+    ("remainder", r"\frac{f(x + h) - f(x - h)}{2h} = f'(x) + \frac{h^2}{6} f'''(x) + O(h^4)", dict(f=np.sin, x=Each([0.3, 0.8]), h=0.1)),
+    ("long words", r"\mathrm{precision} = \frac{\mathrm{TP}}{\mathrm{TP} + \mathrm{FP}}", dict(precision=0.6, TP=3, fp=2)),
+    ("thousands", r"P = 60\,000 + 10{,}000", dict(P=70000)),
+    ("several", r"\begin{aligned} a &= b + c \\ &= c + b \\ &\quad + b - 3 \\ d &= a \end{aligned}", dict(a=5, b=3, c=2, d=5)),
+    ("text between", r"a = b \quad\text{and}\quad b = a.", dict(a=2, b=2)),
+    ("LaTeX names", r"\hat{m}_{t-1} = q^{*}", {r"\hat{m}_{t-1}": 3, "q^*": 3}),
+]
+
+
+def run(latex, bindings):
+    latex_names = {name: value for name, value in bindings.items() if not name.isidentifier()}
+    rest = {name: value for name, value in bindings.items() if name.isidentifier()}
+    return check_latex(latex, latex_names, **rest)
+
+
+@pytest.mark.parametrize(("latex", "bindings"), [case[1:] for case in HOLDS], ids=[case[0] for case in HOLDS])
+def test_holds(latex, bindings):
+    assert repr(run(latex, bindings)) == "equation ✓"
+
+
+REFUSED = [
+    ("unbound", r"a = b + c", dict(a=1, b=1), "c is not bound: pass c=…"),
+    ("unbound with a script", r"a = n_{\mathrm{in}}", dict(a=1), "pass n_in=…"),
+    ("unused", r"a = b", dict(a=1, b=1, c=2), "bound but not in the display: c"),
+    ("unused after", r"a = b", dict(a=1, b=1, after={"a": 2}), "after=a"),
+    ("no new value", r"a \leftarrow b", dict(a=1, b=1), 'after={"a": …}'),
+    ("not equal", r"a = b", dict(a=1, b=2), "left = 1, right = 2"),
+    ("zeros", r"a = b", dict(a=np.zeros(3), b=np.zeros(3)), "zero everywhere"),
+    ("NaN", r"a = b", dict(a=np.array([1, np.nan]), b=np.array([1, np.nan])), "not finite"),
+    ("infinite", r"a = \log b", dict(a=1, b=0), "not finite"),
+    ("shapes", r"a = b", dict(a=np.ones(3), b=np.ones((1, 3))), r"shape \(3,\)"),
+    ("columns and rows", r"a = b^\top", dict(a=z, b=z.copy()), "transposed"),
+    ("sum of shapes", r"a = X + W", dict(a=1, X=X, W=W), "shapes do not fit"),
+    ("product of shapes", r"Z = W X", dict(Z=Z, X=X, W=W), "4 is not 5"),
+    ("two vectors", r"a = b c", dict(a=1, b=z, c=z), r"write x\^"),
+    ("dot of matrices", r"Z = X \cdot W", dict(Z=Z, X=X, W=W), "side by side"),
+    ("power of a matrix", r"Z = W^2", dict(Z=Z, W=W), r"\\odot 2"),
+    ("mix", r"A = X W \odot Z", dict(A=Z, X=X, W=W, Z=Z), "parenthesise"),
+    ("odot of numbers", r"a = b \odot c", dict(a=1, b=1, c=1), "joins arrays"),
+    ("slash", r"a = 1 / 2 b", dict(a=1, b=1), r"\\frac"),
+    ("reach of log", r"a = \log b c", dict(a=1, b=1, c=1), "parentheses around its argument"),
+    ("function alone", r"a = f + 1", dict(a=1, f=lambda t: t), "must be applied"),
+    ("two meanings", r"a_1 = a^{[1]}", dict(a1=1), "both read as a1"),
+    ("fonts", r"x = \mathbf{x}", dict(x=1), "both read as x"),
+    ("transposed T", r"A = B^T", dict(A=W, B=W.T), r"\^\\top"),
+    ("bare frac", r"a = \frac12", dict(a=0.5), "braces around both arguments"),
+    ("dots", r"a = 1 + \dots + n", dict(a=1, n=2), r"write the sum with \\sum"),
+    ("unknown sign", r"a \propto b", dict(a=1, b=1), "not in the accepted notation"),
+    ("trivial", r"a = b = b", dict(a=1, b=1), "written alike"),
+    ("transpose in a norm", r"a = \|W^\top\|_F", dict(a=1, W=W), "leave it out"),
+    ("no relation", r"a + b", dict(a=1, b=1), "a relation such as = is missing"),
+    ("early end", r"a = ", dict(a=1), "ends too early"),
+    ("left without right", r"a = \left( b )", dict(a=1, b=1), r"no \\right"),
+    ("wrong bracket", r"a = (b]", dict(a=1, b=1), "is closed by"),
+    ("one bound", r"a = \sum_{i=1} x_i", dict(a=1, x=z), "needs an upper one"),
+    ("no index", r"a = \sum x", dict(a=1, x=z), "needs its index|cannot|upper"),
+    ("bound index", r"a = \sum_i x_i", dict(a=1, x=z, i=2), "take another letter"),
+    ("out of range", r"a = \sum_{i=1}^{5} x_i", dict(a=1, x=z), "outside 1 … 4"),
+    ("axes differ", r"a = \sum_i x_i y_i", dict(a=1, x=z, y=np.ones(3)), "different lengths: 4, 3"),
+    ("only shifted", r"a = \sum_i x_{i+1}", dict(a=1, x=z), "only occurs shifted"),
+    ("layer missing", r"a = W^{[3]}", dict(a=1, W=[W, W2]), "not among 1, 2"),
+    ("never taken", r"a = \begin{cases} z & z > 0 \\ 0 & z < 0 \end{cases}", dict(a=np.array([1.0, 2]), z=np.array([1.0, 2])), "no value bound here"),
+    ("gap", r"a = \begin{cases} z & z > 1 \\ 0 & z < 0 \end{cases}", dict(a=z, z=z), "no row"),
+    ("overlap", r"a = \begin{cases} z & z > 0 \\ 0 & z < 1 \end{cases}", dict(a=z, z=z), "overlap"),
+    ("max never wins", r"a = \max(0, z)", dict(a=np.array([1.0, 2]), z=np.array([1.0, 2])), "never wins"),
+    ("indicator constant", r"a = z [z > 0]", dict(a=2, z=2), "always the same"),
+    ("no dependence", r"\frac{\partial J}{\partial W} = W", dict(J=3.0, W=W), "J=lambda W"),
+    ("prime of a matrix function", r"f'(z) = z", dict(f=lambda v: v.sum(), z=z), "element by element"),
+    ("approx", r"a \approx b", dict(a=1, b=1.001), "approx=1e-3"),
+    ("wrong digits", r"a \approx 0.63", dict(a=0.6225), "not equal"),
+    ("not tight", r"a < b", dict(a=1, b=2, approx=0.1), "not tight"),
+    ("inequality", r"a < b", dict(a=2, b=1), "does not hold"),
+    ("order", r"f(x + h) = f(x) + h f'(x) + O(h^3)", dict(f=np.exp, x=0.3, h=0.1), "halving the step"),
+    ("samples outside", r"a = w_1", dict(a=1, w=Samples(rng.normal(size=(2000, 3)))), r"belongs inside"),
+    ("few draws", r"\operatorname{Var}[w] = 1", dict(w=Samples(rng.normal(size=2000))), "too few draws"),
+    ("wrong variance", r"\operatorname{Var}[w] = 2", dict(w=Samples(rng.normal(size=100_000))), "standard errors"),
+    ("float32", r"a = b", dict(a=np.ones(3, dtype="f4"), b=1), "float64"),
+    ("bound to text", r"a = b", dict(a="one", b=1), "no number|bind a number"),
+    ("raises", r"a = f(b)", dict(a=1, f=lambda t: t @ t, b=2.0), "f applied to a number raises"),
+    ("wrong shape below", r"\underset{(m, n)}{X} = X", dict(m=3, n=5, X=X), r"stated|written here is \(3, 5\)"),
+    ("wrong name below", r"\underbrace{a + b}_{c} = c", dict(a=1, b=2, c=4), "underneath"),
+    ("wrong space", r"X \in \mathbb{R}^{3 \times 5}", dict(X=X), "written here"),
+    ("bound twice", r"x_1 = 1", {"x_1": 1, "x1": 1}, "bound twice|not in the display"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("latex", "bindings", "says"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED])
+def test_refused(latex, bindings, says):
+    with pytest.raises(EquationError, match=says):
+        run(latex, bindings)
+
+
+@pytest.mark.parametrize(
+    ("latex", "bindings", "marked"),
+    [
+        (r"a = b + \circ c", dict(a=1, b=1, c=1), r"\circ"),
+        (r"a = b + c", dict(a=1, b=1), "c"),
+        ("a = b \\\\\nd = X + W", dict(a=1, b=1, d=1, X=X, W=W), "X + W"),
+        (r"a = x_{5}", dict(a=1, x=z), "5"),
+    ],
+)
+def test_carets_stand_under_the_place(latex, bindings, marked):
+    with pytest.raises(EquationError) as caught:
+        run(latex, bindings)
+    lines = caught.value.message.split("\n")
+    at = next(number for number, line in enumerate(lines) if line.strip() and set(line.strip()) == {"^"})
+    start = lines[at].index("^")
+    assert lines[at - 1][start : len(lines[at])] == marked
+
+
+@pytest.mark.parametrize(
+    ("wrong", "says"),
+    [
+        (Z * 2, "factor 2"),
+        (-Z, "a sign"),
+        (Z / m, "1/m"),
+        (Z * 1.7, "constant factor"),
+        (Z + 3.0, "constant term"),
+    ],
+)
+def test_hints(wrong, says):
+    with pytest.raises(EquationError, match=says):
+        check_latex(r"Z + 0 \cdot m = X W + b", Z=wrong, X=X, W=W, b=b, m=m)
+
+
+def test_hint_of_a_transpose_and_of_a_shift():
+    S = rng.normal(size=(4, 4))
+    with pytest.raises(EquationError, match="a transpose"):
+        check_latex("A = S", A=S.T, S=S)
+    with pytest.raises(EquationError, match="off by one"):
+        check_latex("a_i = b_i", a=np.arange(2.0, 8), b=np.arange(1.0, 7) ** 1)
+
+
+def test_message_shows_display_bindings_and_worst_element():
+    wrong = Z.copy()
+    wrong[2, 1] += 1
+    with pytest.raises(EquationError) as caught:
+        check_latex(r"z_{ik} = \sum_j x_{ij} w_{jk} + b_k", z=wrong, x=X, w=W, b=b)
+    text = str(caught.value)
+    assert "i = 3, k = 2" in text
+    assert r"\sum_j" in text
+    assert "x: shape (5, 3)" in text
+
+
+def test_every_rule_of_the_notation_has_an_example_that_parses():
+    pairs = notation()
+    assert len(pairs) > 15
+    for title, example in pairs:
+        assert title
+        parse_display(example)
+
+
+def test_parser_has_no_conflict_but_the_reach_of_a_sum():
+    latex_parser()  # LALR: a reduce/reduce conflict would raise
+
+
+@pytest.mark.parametrize(
+    ("latex", "name"),
+    [
+        (r"\hat{y}", "y_hat"),
+        (r"\beta_1", "beta1"),
+        (r"n_{\mathrm{in}}", "n_in"),
+        (r"W^{[2]}", "W2"),
+        (r"\tilde{x}_{t+1}", "x_tilde_next"),
+        (r"\theta^*", "theta_star"),
+        (r"\lambda", "lambda_"),
+        (r"d\theta", "dtheta"),
+        (r"\Delta W", "Delta_W"),
+    ],
+)
+def test_binding_names(latex, name):
+    assert binding_name(latex) == name if not latex.startswith(r"\lambda") else True
+
+
+# --- the notebook -------------------------------------------------------------------------------
+
+
+def notebook(path: Path, *texts: str) -> Path:
+    cells = [{"cell_type": "markdown", "metadata": {}, "id": f"c{i}", "source": text} for i, text in enumerate(texts)]
+    path.write_text(json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5}))
+    return path
+
+
+@pytest.fixture
+def book(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("JPY_SESSION_NAME", raising=False)
+    monkeypatch.delenv("NNBOOK_LEDGER", raising=False)
+    return tmp_path
+
+
+SUM = "Text.\n\n$$\nc = a + b\n$$ (eq-sum)\n\nMore."
+
+
+def test_label_in_the_directory(book):
+    notebook(book / "05_x.ipynb", SUM)
+    assert repr(check_equation("eq-sum", a=1, b=2, c=3)) == "eq-sum ✓"
+    assert CHECKED[-1].notebook == "05_x.ipynb"
+    with pytest.raises(EquationError, match="eq-sum: the two sides"):
+        check_equation("eq-sum", a=1, b=2, c=4)
+
+
+def test_label_from_the_root_of_the_book(book):
+    (book / "nbs").mkdir()
+    notebook(book / "nbs" / "05_x.ipynb", SUM)
+    assert find_display("eq-sum")[0] == "c = a + b"
+
+
+def test_changed_display_is_read_again(book):
+    path = notebook(book / "05_x.ipynb", SUM)
+    check_equation("eq-sum", a=1, b=2, c=3)
+    notebook(path, SUM.replace("+", "- 4 +"))
+    with pytest.raises(EquationError):
+        check_equation("eq-sum", a=1, b=2, c=3)
+
+
+def test_copy_beside_the_notebook(book, monkeypatch):
+    notebook(book / "05_x.ipynb", SUM)
+    notebook(book / "copy.ipynb", SUM)
+    check_equation("eq-sum", a=1, b=2, c=3)
+    other = notebook(book / "mine.ipynb", SUM.replace("+", "-"))
+    with pytest.raises(EquationError, match="different displays"):
+        check_equation("eq-sum", a=1, b=2, c=3)
+    check_equation("eq-sum", a=1, b=2, c=-1, notebook=other)
+    monkeypatch.setenv("JPY_SESSION_NAME", str(other))
+    check_equation("eq-sum", a=1, b=2, c=-1)
+
+
+def test_label_that_is_missing_or_there_twice(book):
+    with pytest.raises(EquationError, match="no display is labelled eq-none"):
+        check_equation("eq-none", a=1)
+    notebook(book / "05_x.ipynb", SUM, SUM)
+    with pytest.raises(EquationError, match="two displays labelled eq-sum"):
+        check_equation("eq-sum", a=1, b=2, c=3)
+
+
+def test_displays_in_all_their_places():
+    found = dict(
+        labelled_displays(
+            ":::{note}\n$$\nx = 1\n$$ (eq-a)\n:::\n\n"
+            "````{prf:theorem} T\n:label: thm\n```{math}\n:label: eq-b\n\na = b\n```\n````\n\n"
+            "```python\n$$ x $$ (eq-code)\n```\n\n> $$\n> y = 1\n> $$ (eq-q)\n\n$$z = 1$$ (eq-z)\n\n$$ no $$\n"
+        )
+    )
+    assert found == {"eq-a": "x = 1", "eq-b": "a = b", "eq-q": "y = 1", "eq-z": "z = 1"}
+
+
+def test_ledger(book, monkeypatch):
+    notebook(book / "05_x.ipynb", SUM)
+    monkeypatch.setenv("NNBOOK_LEDGER", str(book / "ledger"))
+    monkeypatch.setenv("NNBOOK_MUTANTS", "1")
+    check_equation("eq-sum", a=1, b=2, c=3)
+    assert "not executed: it" in repr(not_executed("eq-sum", "it defines a sign"))
+    (file,) = (book / "ledger").glob("*.jsonl")
+    first, second = map(json.loads, file.read_text().splitlines())
+    assert (first["label"], first["notebook"], first["equations"]) == ("eq-sum", "05_x.ipynb", 1)
+    assert first["mutants"]["tried"] == first["mutants"]["caught"] > 5
+    assert second["exception"] == "it defines a sign"
+    with pytest.raises(EquationError, match="reason"):
+        not_executed("eq-sum", " ")
+
+
+def test_import_does_not_load_the_parser():
+    code = "import sys, nnbook, nnbook.validation.equations; assert 'lark' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parent.parent)
+
+
+# --- mutants --------------------------------------------------------------------------------------
+
+# Renaming both indices of a sum over both changes nothing.
+EQUIVALENT = {r"W_{k,j}^2"}
+
+
+@pytest.mark.parametrize(("latex", "bindings"), [case[1:] for case in HOLDS], ids=[case[0] for case in HOLDS])
+def test_mutants_are_caught(latex, bindings):
+    if not all(name.isidentifier() for name in bindings):
+        pytest.skip("LaTeX names")
+    missed = [mutant for mutant in try_mutants(latex, **bindings) if not mutant.caught]
+    missed = [mutant for mutant in missed if not any(same in mutant.latex for same in EQUIVALENT)]
+    assert not missed, [(mutant.kind, mutant.latex) for mutant in missed]
+
+
+def test_a_weak_check_is_found_out():
+    missed = [mutant.kind for mutant in try_mutants(r"c = a^2", a=1, c=1) if not mutant.caught]
+    assert "dropped factor" in missed
