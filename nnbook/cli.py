@@ -22,6 +22,7 @@ from .examples.xor import OPTIMIZERS, PICTURE_FORMATS, OutputPath, check_outputs
 from .network.model import TrainingDiverged
 
 # %% ../nbs/A3_command_line.ipynb #0d850b66
+#: What can be trained: the name of a module of `nnbook.examples`, and what help says about it.
 EXPERIMENTS = {
     "xor": "exclusive or, the four points that no line separates",
     "spiral": "three spiral arms, told apart",
@@ -82,23 +83,14 @@ def add_options(parser: argparse.ArgumentParser, defaults: dict[str, Any]) -> No
     """The shared options, and `--full` and `--subset` where `run` has `full`."""
 
     def option(name: str, kind: Callable[[str], Any], metavar: str, text: str) -> None:
-        parser.add_argument(
-            name,
-            type=kind,
-            metavar=metavar,
-            help=text,
-            default=defaults[name[2:].replace("-", "_")],
-        )
+        parser.add_argument(name, type=kind, metavar=metavar, help=text,
+                            default=defaults[name[2:].replace("-", "_")])
 
     option("--epochs", positive_integer, "N", "how often to go through the examples")
     option("--lr", positive_number, "RATE", "the learning rate")
     option("--batch-size", positive_integer, "N", "how many examples a step takes")
-    parser.add_argument(
-        "--optimizer",
-        choices=OPTIMIZERS,
-        default=defaults["optimizer"],
-        help="the rule that moves the parameters",
-    )
+    parser.add_argument("--optimizer", choices=OPTIMIZERS, default=defaults["optimizer"],
+                        help="the rule that moves the parameters")
     option("--seed", seed, "N", "where all randomness comes from")
     parser.add_argument(
         "--save",
@@ -106,32 +98,18 @@ def add_options(parser: argparse.ArgumentParser, defaults: dict[str, Any]) -> No
         default=argparse.SUPPRESS,
         help="save the best model there, as .npz, whenever it has become better",
     )
-    parser.add_argument(
-        "--plot",
-        metavar="FILE",
-        type=picture,
-        default=argparse.SUPPRESS,
-        help="draw the training curves there, as .png, .pdf or .svg",
-    )
-    parser.add_argument(
-        "--quiet", action="store_true", default=argparse.SUPPRESS, help="show no progress bar"
-    )
+    parser.add_argument("--plot", metavar="FILE", type=picture, default=argparse.SUPPRESS,
+                        help="draw the training curves there, as .png, .pdf or .svg")
+    parser.add_argument("--quiet", action="store_true", default=argparse.SUPPRESS,
+                        help="show no progress bar")
     if "full" in defaults:
         data = parser.add_mutually_exclusive_group()
-        data.add_argument(
-            "--full",
-            action="store_true",
-            dest="full",
-            default=argparse.SUPPRESS,
-            help="insist on the full data set, downloaded if need be",
-        )
-        data.add_argument(
-            "--subset",
-            action="store_false",
-            dest="full",
-            default=argparse.SUPPRESS,
-            help="use the subset that the package brings, and no network",
-        )
+        data.add_argument("--full", action="store_true", dest="full",
+                          default=argparse.SUPPRESS,
+                          help="insist on the full data set, downloaded if need be")
+        data.add_argument("--subset", action="store_false", dest="full",
+                          default=argparse.SUPPRESS,
+                          help="use the subset that the package brings, and no network")
 
 # %% ../nbs/A3_command_line.ipynb #a8a87fa0
 class Parser(argparse.ArgumentParser):
@@ -144,12 +122,9 @@ class Parser(argparse.ArgumentParser):
 
 def build_parser() -> Parser:
     """The parser of the whole program: an experiment, and its options."""
-    parser = Parser(
-        prog="nnbook",
-        allow_abbrev=False,
-        description="Train the networks of the book, one experiment a command.",
-        epilog="exit codes: 0 done, 1 failed, 2 wrong arguments, 130 interrupted",
-    )
+    parser = Parser(prog="nnbook", allow_abbrev=False,
+                    description="Train the networks of the book, one experiment a command.",
+                    epilog="exit codes: 0 done, 1 failed, 2 wrong arguments, 130 interrupted")
     parser.add_argument("--version", action="version", version=f"nnbook {__version__}")
     commands = parser.add_subparsers(
         dest="experiment",
@@ -159,12 +134,8 @@ def build_parser() -> Parser:
     )
     for name, what in EXPERIMENTS.items():
         command = commands.add_parser(
-            name,
-            help=what,
-            description=f"Train a network: {what}.",
-            allow_abbrev=False,
-            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-        )
+            name, help=what, description=f"Train a network: {what}.", allow_abbrev=False,
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter)
         add_options(command, defaults_of(name))
     return parser
 
@@ -172,16 +143,14 @@ def build_parser() -> Parser:
 def report(result: Any, save: OutputPath = None, plot: OutputPath = None) -> None:
     """Print the numbers of an experiment's result and what was written, a line each."""
     lines = [("epochs", str(result.history.epochs))]
-    lines += [
-        (name.replace("_", " "), f"{value:.4f}")
-        for name, value in result._asdict().items()
-        if isinstance(value, float)
-    ]
-    lines += [
-        (name, os.fspath(path)) for name, path in (("model", save), ("curves", plot)) if path
-    ]
-    for name, value in lines:
-        print(f"{name:<16}{value}")
+    for name, value in result._asdict().items():
+        if isinstance(value, float):
+            lines.append((name.replace("_", " "), f"{value:.4f}"))
+    for name, path in (("model", save), ("curves", plot)):
+        if path is not None:
+            lines.append((name, os.fspath(path)))
+    for name, text in lines:
+        print(f"{name:<16}{text}")
 
 # %% ../nbs/A3_command_line.ipynb #3fc1bea0
 def _stamp(path: OutputPath) -> tuple[int, int] | None:

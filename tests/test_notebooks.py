@@ -23,6 +23,8 @@ PACKAGE = ROOT / "nnbook"
 NOTEBOOKS = sorted(NBS.glob("*.ipynb"))
 each_notebook = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
+# Re-exports, and `python -m nnbook`, are written by hand; all else must come out of a notebook.
+BY_HAND = ("__init__.py", "__main__.py")
 EXPORT_MARK = re.compile(r"^# %% (?:\.\./)+nbs/(\w+)\.ipynb #", re.MULTILINE)
 MACHINE_PATH = re.compile(r"(?<![\w.])/(?:home|root|tmp|Users|work|opt|var)/\w|\b[A-Z]:\\\\")
 
@@ -37,8 +39,8 @@ def chapters() -> list[str]:
 
 def modules() -> dict[str, Path]:
     """Every module that a notebook exports, by its dotted name."""
-    by_hand = ("__init__.py", "_modidx.py")
-    paths = [path for path in PACKAGE.rglob("*.py") if path.name not in by_hand]
+    unlike = (*BY_HAND, "_modidx.py")
+    paths = [path for path in PACKAGE.rglob("*.py") if path.name not in unlike]
     return {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in paths}
 
 
@@ -72,11 +74,11 @@ def code_cells(path: Path) -> list[nbformat.NotebookNode]:
 def test_package_is_what_the_notebooks_export(tmp_path):
     shutil.copy(ROOT / "settings.ini", tmp_path)
     shutil.copytree(NBS, tmp_path / "nbs")
-    # The re-exports in __init__.py are written by hand; all else must come out of a notebook.
-    for init in PACKAGE.rglob("__init__.py"):
-        target = tmp_path / init.relative_to(ROOT)
+    for path in PACKAGE.rglob("__*__.py"):
+        assert path.name in BY_HAND
+        target = tmp_path / path.relative_to(ROOT)
         target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy(init, target)
+        shutil.copy(path, target)
     export = "from nbdev.doclinks import nbdev_export; nbdev_export()"
     subprocess.run([sys.executable, "-c", export], cwd=tmp_path, check=True)
 

@@ -12,14 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..core.activations import Activation, ReLU, Tanh
-from nnbook.core.conventions import (
-    Array,
-    Seed,
-    as_floats,
-    as_generator,
-    check_integer,
-    check_number,
-)
+from ..core.conventions import (Array, Seed, as_floats, as_generator, check_integer,
+                                     check_number)
 from ..core.layer import DenseLayer
 from ..core.losses import MSELoss
 from .xor import OutputPath, check_outputs, optimizer_named, train
@@ -86,9 +80,8 @@ def r_squared(Y: ArrayLike, prediction: ArrayLike) -> float:
     return 1 - float(((y_hat - y) ** 2).sum()) / variance
 
 # %% ../../nbs/15_regression.ipynb #f69e2844
-def build_network(
-    rng: Seed = None, n_hidden: int = 32, activation: Activation | None = None
-) -> Sequential:
+def build_network(rng: Seed = None, n_hidden: int = 32,
+                  activation: Activation | None = None) -> Sequential:
     """One input, two layers of `n_hidden` units, one output that may be any number.
 
     Parameters
@@ -118,17 +111,9 @@ class RegressionResult(NamedTuple):
     test_r2: float
 
 # %% ../../nbs/15_regression.ipynb #6c96532b
-def run(
-    *,
-    epochs: int = 300,
-    lr: float = 0.005,
-    batch_size: int = 32,
-    optimizer: str = "adam",
-    seed: int = 0,
-    save: OutputPath = None,
-    plot: OutputPath = None,
-    progress: bool = True,
-) -> RegressionResult:
+def run(*, epochs: int = 300, lr: float = 0.005, batch_size: int = 32,
+        optimizer: str = "adam", seed: int = 0, save: OutputPath = None,
+        plot: OutputPath = None, progress: bool = True) -> RegressionResult:
     """Train `build_network` to compute sin(x) on [−π, π].
 
     Parameters
@@ -162,25 +147,11 @@ def run(
     X, Y = make_sine(300, rng=rng)
     validation, (X_test, Y_test) = make_sine(100, rng=rng), make_sine(200, rng=rng)
     model = Model(build_network(rng), MSELoss(), optimizer_named(optimizer, lr))
-    history = train(
-        model,
-        X,
-        Y,
-        epochs=epochs,
-        batch_size=batch_size,
-        seed=rng,
-        save=save,
-        plot=plot,
-        validation_data=validation,
-        progress=progress,
-    )
-    return RegressionResult(
-        model,
-        history,
-        model.evaluate(X, Y)["loss"],
-        model.evaluate(X_test, Y_test)["loss"],
-        r_squared(Y_test, model.predict(X_test)),
-    )
+    history = train(model, X, Y, epochs=epochs, batch_size=batch_size, seed=rng,
+                    save=save, plot=plot, validation_data=validation, progress=progress)
+    return RegressionResult(model, history, model.evaluate(X, Y)["loss"],
+                            model.evaluate(X_test, Y_test)["loss"],
+                            r_squared(Y_test, model.predict(X_test)))
 
 # %% ../../nbs/15_regression.ipynb #de55a7fc
 def broken_line(t: ArrayLike, values: ArrayLike) -> Sequential:

@@ -12,14 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..core.activations import ReLU, Softmax
-from nnbook.core.conventions import (
-    Array,
-    Seed,
-    as_floats,
-    as_generator,
-    check_integer,
-    check_number,
-)
+from ..core.conventions import (Array, Seed, as_floats, as_generator, check_integer,
+                                     check_number)
 from ..core.layer import DenseLayer
 from ..core.losses import CrossEntropyLoss
 from .xor import OutputPath, check_outputs, optimizer_named, train
@@ -27,6 +21,7 @@ from ..network.model import History, Model
 from ..network.sequential import Sequential
 
 # %% ../../nbs/14_spiral.ipynb #822089dc
+#: r₀, the distance from the centre at which the arms begin.
 INNER_RADIUS = 0.1
 
 
@@ -115,17 +110,9 @@ class SpiralResult(NamedTuple):
     test_accuracy: float
 
 # %% ../../nbs/14_spiral.ipynb #d946eadb
-def run(
-    *,
-    epochs: int = 150,
-    lr: float = 0.005,
-    batch_size: int = 32,
-    optimizer: str = "adam",
-    seed: int = 0,
-    save: OutputPath = None,
-    plot: OutputPath = None,
-    progress: bool = True,
-) -> SpiralResult:
+def run(*, epochs: int = 150, lr: float = 0.005, batch_size: int = 32,
+        optimizer: str = "adam", seed: int = 0, save: OutputPath = None,
+        plot: OutputPath = None, progress: bool = True) -> SpiralResult:
     """Train `build_network` to tell three spiral arms apart.
 
     Parameters
@@ -159,24 +146,8 @@ def run(
     X, Y = make_spiral(150, rng=rng)
     validation, (X_test, Y_test) = make_spiral(50, rng=rng), make_spiral(100, rng=rng)
     model = Model(build_network(rng), CrossEntropyLoss(), optimizer_named(optimizer, lr))
-    history = train(
-        model,
-        X,
-        Y,
-        epochs=epochs,
-        batch_size=batch_size,
-        seed=rng,
-        save=save,
-        plot=plot,
-        validation_data=validation,
-        progress=progress,
-    )
+    history = train(model, X, Y, epochs=epochs, batch_size=batch_size, seed=rng,
+                    save=save, plot=plot, validation_data=validation, progress=progress)
     on_train, on_test = model.evaluate(X, Y), model.evaluate(X_test, Y_test)
-    return SpiralResult(
-        model,
-        history,
-        on_train["loss"],
-        on_train["accuracy"],
-        on_test["loss"],
-        on_test["accuracy"],
-    )
+    return SpiralResult(model, history, on_train["loss"], on_train["accuracy"],
+                        on_test["loss"], on_test["accuracy"])

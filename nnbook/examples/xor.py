@@ -43,6 +43,7 @@ def make_xor() -> tuple[Array, Array]:
     return X, np.array([0, 1, 1, 0])
 
 # %% ../../nbs/13_xor.ipynb #8ac48be1
+#: The optimizers that have a name on the command line.
 OPTIMIZERS: dict[str, type[SGD] | type[Momentum] | type[Adam]] = {
     "sgd": SGD, "momentum": Momentum, "adam": Adam,
 }
@@ -66,7 +67,9 @@ def optimizer_named(name: str, lr: float) -> Optimizer:
     return OPTIMIZERS[name](lr)
 
 # %% ../../nbs/13_xor.ipynb #4d1b5457
+#: A place for a file, or None for none.
 OutputPath = Union[str, "os.PathLike[str]", None]
+#: How the name of a picture of the training curves may end.
 PICTURE_FORMATS = (".png", ".pdf", ".svg")
 
 
@@ -105,21 +108,11 @@ def save_curves(history: History, path: Union[str, "os.PathLike[str]"]) -> None:
         pyplot.close(figure)
 
 # %% ../../nbs/13_xor.ipynb #86f2fc6a
-def train(
-    model: Model,
-    X: Array,
-    Y: Array,
-    *,
-    epochs: int,
-    batch_size: int,
-    seed: Seed = None,
-    validation_data: tuple[Array, Array] | None = None,
-    monitor: str | None = None,
-    callbacks: Iterable[Callback] = (),
-    save: OutputPath = None,
-    plot: OutputPath = None,
-    progress: bool = True,
-) -> History:
+def train(model: Model, X: Array, Y: Array, *, epochs: int, batch_size: int,
+          seed: Seed = None, validation_data: tuple[Array, Array] | None = None,
+          monitor: str | None = None, callbacks: Iterable[Callback] = (),
+          save: OutputPath = None, plot: OutputPath = None,
+          progress: bool = True) -> History:
     """Fit `model`, give it the parameters of its best epoch, and write what was asked for.
 
     When the training is interrupted, the best model so far is saved all the same.
@@ -160,16 +153,9 @@ def train(
     if save is not None:
         keep.append(SaveBest(save, monitor))
     try:
-        history = model.fit(
-            X,
-            Y,
-            epochs=epochs,
-            batch_size=batch_size,
-            seed=seed,
-            callbacks=[*callbacks, *keep],
-            validation_data=validation_data,
-            progress=progress,
-        )
+        history = model.fit(X, Y, epochs=epochs, batch_size=batch_size, seed=seed,
+                            callbacks=[*callbacks, *keep],
+                            validation_data=validation_data, progress=progress)
     except KeyboardInterrupt:
         if save is not None:
             model.save(save)  # the best epoch's parameters, or today's if no epoch has ended
@@ -204,17 +190,9 @@ class XorResult(NamedTuple):
     accuracy: float
 
 # %% ../../nbs/13_xor.ipynb #752a548f
-def run(
-    *,
-    epochs: int = 300,
-    lr: float = 0.1,
-    batch_size: int = 4,
-    optimizer: str = "adam",
-    seed: int = 0,
-    save: OutputPath = None,
-    plot: OutputPath = None,
-    progress: bool = True,
-) -> XorResult:
+def run(*, epochs: int = 300, lr: float = 0.1, batch_size: int = 4,
+        optimizer: str = "adam", seed: int = 0, save: OutputPath = None,
+        plot: OutputPath = None, progress: bool = True) -> XorResult:
     """Train `build_network` on the four points of XOR.
 
     Parameters
@@ -245,15 +223,6 @@ def run(
     rng = as_generator(seed)
     X, Y = make_xor()
     model = Model(build_network(rng), BinaryCrossEntropyLoss(), optimizer_named(optimizer, lr))
-    history = train(
-        model,
-        X,
-        Y,
-        epochs=epochs,
-        batch_size=batch_size,
-        seed=rng,
-        save=save,
-        plot=plot,
-        progress=progress,
-    )
+    history = train(model, X, Y, epochs=epochs, batch_size=batch_size, seed=rng,
+                    save=save, plot=plot, progress=progress)
     return XorResult(model, history, **model.evaluate(X, Y))

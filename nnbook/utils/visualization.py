@@ -248,8 +248,8 @@ def plot_decision_boundary(
                    edgecolors="white", linewidths=0.6, label=f"class {c}", zorder=3)
     wrong = predicted != y
     if wrong.any():
-        ax.scatter(X[wrong, 0], X[wrong, 1], s=90, facecolors="none", edgecolors="black",
-                   linewidths=1.4, label=f"wrong: {wrong.sum()} of {len(y)}", zorder=4)
+        ax.scatter(X[wrong, 0], X[wrong, 1], s=80, facecolors="none", edgecolors="black",
+                   linewidths=1.2, label=f"wrong: {wrong.sum()} of {len(y)}", zorder=4)
     ax.set(xlabel="$x_1$", ylabel="$x_2$", xlim=(u[0], u[-1]), ylim=(v[0], v[-1]))
     ax.grid(False)
     ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.13), ncols=3)
@@ -516,7 +516,8 @@ def plot_weights(
     for ax, image in zip(axes, images, strict=True):
         drawn = ax.imshow(image, cmap="RdBu_r", vmin=-limit, vmax=limit)
         _clear(ax)
-    fig.colorbar(drawn, ax=axes, label="weight", aspect=30, shrink=0.9)
+    fig.set_figwidth(fig.get_figwidth() + 0.9)
+    fig.colorbar(drawn, ax=axes, label="weight", aspect=30)
     return fig
 
 # %% ../../nbs/11_visualization.ipynb #82f776fe
@@ -611,6 +612,7 @@ def plot_activations(network: Sequential, X: ArrayLike) -> "Figure":
         ax.set_title(f"{l}: {_activation_name(layer)}, {zeros:.0%} zeros", fontsize=9)
         ax.set_xlabel("output")
         ax.set_ylabel("density" if l == 1 else "")
+        ax.locator_params(axis="x", nbins=3)
     return fig
 
 
