@@ -15,7 +15,9 @@ from typing import Any, ClassVar, Union
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
+#: Any NumPy array.
 Array = NDArray[Any]
+#: What may stand for a source of randomness; see `as_generator`.
 Seed = Union[np.random.Generator, int, None]  # noqa: UP007 (evaluated at run time, on Python 3.10)
 
 # %% ../../nbs/00_preface.ipynb #25da737c

@@ -14,6 +14,7 @@ import numpy as np
 from .conventions import Array, Component, check_number
 
 # %% ../../nbs/07_optimizers.ipynb #cf4cc54d
+#: A learning rate, or a schedule: a function that gives it from the number of the step.
 LearningRate = float | Callable[[int], float]
 
 

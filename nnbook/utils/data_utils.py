@@ -367,6 +367,7 @@ class Archive(NamedTuple):
     content_sha256: str
 
 
+#: Training images and labels, test images and labels, with the checksums of the originals.
 MNIST_FILES = (
     Archive("train-images-idx3-ubyte.gz",
             "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
@@ -382,6 +383,7 @@ MNIST_FILES = (
             "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2"),
 )
 
+#: Addresses where well-kept libraries find the four files, in the order in which they are asked.
 MNIST_MIRRORS = (
     "https://storage.googleapis.com/cvdf-datasets/mnist/",
     "https://ossci-datasets.s3.amazonaws.com/mnist/",

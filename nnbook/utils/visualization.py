@@ -497,7 +497,8 @@ def plot_weights(
     columns : int
         How many images a row has.
     limit : float or None
-        The weight that gets the darkest red; None takes the largest |w|. One scale for all units.
+        The weight that gets the darkest red; None takes the largest in
+        size. One scale for all units.
 
     Returns
     -------
