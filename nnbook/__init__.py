@@ -2,13 +2,10 @@
 
 __version__ = "0.1.0"
 
-from nnbook.core import *  # noqa: F403
-from nnbook.core import __all__ as _core
-from nnbook.network import *  # noqa: F403
-from nnbook.network import __all__ as _network
-from nnbook.utils import *  # noqa: F403
-from nnbook.utils import __all__ as _utils
-from nnbook.validation import *  # noqa: F403
-from nnbook.validation import __all__ as _validation
+from nnbook import core, network, utils, validation
+from nnbook.core import *
+from nnbook.network import *
+from nnbook.utils import *
+from nnbook.validation import *
 
-__all__ = [*_core, *_network, *_utils, *_validation]
+__all__ = [*core.__all__, *network.__all__, *utils.__all__, *validation.__all__]

@@ -221,13 +221,13 @@ def test_negative_seeds_are_refused():
 
 def test_the_global_random_state_is_neither_read_nor_changed():
     def train(seed_of_the_world):
-        np.random.seed(seed_of_the_world)  # noqa: NPY002
-        before = np.random.get_state()[1].tolist()  # noqa: NPY002
+        np.random.seed(seed_of_the_world)
+        before = np.random.get_state()[1].tolist()
         layers = nnbook.DenseLayer(3, 4, nnbook.Tanh(), rng=1), nnbook.DenseLayer(4, 2, rng=2)
         model = nnbook.Model(nnbook.Sequential(*layers), nnbook.MSELoss(), nnbook.Adam())
         X = np.random.default_rng(3).normal(size=(20, 3))
         model.fit(X, X[:, :2], epochs=2, batch_size=6, seed=4, progress=False)
-        assert np.random.get_state()[1].tolist() == before  # noqa: NPY002
+        assert np.random.get_state()[1].tolist() == before
         return model.network.theta.tobytes()
 
     assert train(1) == train(2)

@@ -54,10 +54,10 @@ def test_sine_has_its_interval_and_noise():
 
 @pytest.mark.parametrize("make", [spiral.make_spiral, regression.make_sine])
 def test_data_depend_on_the_seed_alone(make):
-    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    before = np.random.get_state()[1].copy()
     (X1, Y1), (X2, Y2), (X3, _) = make(20, rng=4), make(20, rng=4), make(20, rng=5)
     assert np.array_equal(X1, X2) and np.array_equal(Y1, Y2) and not np.array_equal(X1, X3)
-    assert np.array_equal(before, np.random.get_state()[1])  # noqa: NPY002
+    assert np.array_equal(before, np.random.get_state()[1])
 
 
 @pytest.mark.parametrize(

@@ -123,11 +123,11 @@ def test_no_seed_means_new_weights_every_time():
 
 @rules
 def test_the_global_random_state_is_neither_read_nor_changed(rule):
-    np.random.seed(0)  # noqa: NPY002
-    before = np.random.get_state()[1].copy()  # noqa: NPY002
+    np.random.seed(0)
+    before = np.random.get_state()[1].copy()
     first = rule()(5, 4, rng=1)
-    np.testing.assert_array_equal(np.random.get_state()[1], before)  # noqa: NPY002
-    np.random.seed(1)  # noqa: NPY002
+    np.testing.assert_array_equal(np.random.get_state()[1], before)
+    np.random.seed(1)
     np.testing.assert_array_equal(rule()(5, 4, rng=1), first)
 
 

@@ -21,11 +21,11 @@ from nnbook.utils import visualization as vis
 def nothing_is_left_behind():
     """No setting of matplotlib changes, and no global random state."""
     before = dict(matplotlib.rcParams)
-    state = np.random.get_state()[1].tolist()  # noqa: NPY002
+    state = np.random.get_state()[1].tolist()
     yield
     plt.close("all")
     assert dict(matplotlib.rcParams) == before
-    assert np.random.get_state()[1].tolist() == state  # noqa: NPY002
+    assert np.random.get_state()[1].tolist() == state
 
 
 @pytest.fixture

@@ -1,6 +1,15 @@
 """Around the machine: data, metrics and pictures."""
 
-from nnbook.utils.data_utils import Standardizer, batches, one_hot, shuffle, train_test_split
+from nnbook.utils.data_utils import (
+    MNIST,
+    DownloadError,
+    Standardizer,
+    batches,
+    load_mnist,
+    one_hot,
+    shuffle,
+    train_test_split,
+)
 from nnbook.utils.metrics import (
     UndefinedMetricWarning,
     accuracy,
@@ -22,7 +31,8 @@ from nnbook.utils.visualization import (
 )
 
 __all__ = [
-    "Standardizer", "batches", "one_hot", "shuffle", "train_test_split",
+    "MNIST", "DownloadError", "Standardizer", "batches", "load_mnist", "one_hot", "shuffle",
+    "train_test_split",
     "UndefinedMetricWarning", "accuracy", "confusion_matrix", "f1_score", "precision", "r2_score",
     "recall",
     "plot_activations", "plot_confusion_matrix", "plot_decision_boundary", "plot_digits",
