@@ -19,7 +19,10 @@ setup(
     keywords=settings["keywords"].split(),
     python_requires=f">={settings['min_python']}",
     install_requires=settings["requirements"].split(),
-    extras_require={"dev": settings["dev_requirements"].split()},
+    extras_require={
+        "equations": settings["equations_requirements"].split(),
+        "dev": settings["dev_requirements"].split(),
+    },
     entry_points={"console_scripts": settings["console_scripts"].split()},
     classifiers=[
         "Intended Audience :: Education",
