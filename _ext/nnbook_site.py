@@ -20,6 +20,8 @@ import nbformat
 from sphinx.application import Sphinx
 from sphinx.util import logging
 
+from nnbook_equations import CHECK, folds
+
 ROOT = Path(__file__).resolve().parent.parent
 LOGGER = logging.getLogger(__name__)
 APP: list[Sphinx] = []
@@ -36,6 +38,7 @@ TAGS = {
     ("echo", "false"): ["remove-input"],
     ("output", "false"): ["remove-output"],
     ("code-fold", "true"): ["hide-input"],
+    ("code-fold", "false"): ["unfolded"],
 }
 FIGURE = ("label", "fig-cap", "fig-alt")
 
@@ -72,6 +75,8 @@ def read_cell(cell: nbformat.NotebookNode) -> bool:
         if key not in TAGS:
             raise ValueError(f"unknown directive: #| {name} {value}".rstrip())
         tags |= set(TAGS[key])
+    if folds(cell, tags):
+        tags = tags - {"hide-input"} | {CHECK}
     if tags:
         cell.metadata["tags"] = sorted(tags)
     if any(data.startswith("image/") for output in cell.outputs for data in output.get("data", ())):

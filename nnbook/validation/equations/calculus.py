@@ -291,7 +291,10 @@ class Gradient(Expression):
     argument: Expression
 
     def compute(self, at: Point) -> Value:
-        x = numeric(self.argument.value(at))
+        point = self.argument.value(at)
+        if isinstance(point, RowVector):
+            raise EquationError("a gradient at a transposed vector: leave the transpose out")
+        x = numeric(point)
         function = at.quantities.values[self.name]
         at.record.saw(numeric(call(self.name, function, [x])))
         return by_elements(

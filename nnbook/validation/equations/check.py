@@ -9,6 +9,7 @@ __all__ = ['find_display', 'Checked', 'check_latex', 'check_equation', 'not_exec
 import json
 import os
 import re
+import textwrap
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -224,12 +225,9 @@ def _explain(error: EquationError, latex: str, quantities: Quantities | None) ->
     """Add the display, with carets, and the bindings to a message."""
     lines = [error.message, caret(latex, error.span)]
     if quantities is not None and quantities.values:
-        lines.append(
-            "  with "
-            + ", ".join(
-                f"{name}: {describe(value)}" for name, value in quantities.values.items()
-            )
-        )
+        bound = (f"{name}: {describe(value)}" for name, value in quantities.values.items())
+        text = "with " + ", ".join(bound)
+        lines += textwrap.wrap(text, 76, initial_indent="  ", subsequent_indent="    ")
     return "\n".join(lines)
 
 # %% ../../../nbs/A12_check.ipynb #78f65909

@@ -370,7 +370,7 @@ def stencil(function: Callable[[float], Value], x: float, step: float = STEP) ->
     x : float
         Where.
     step : float
-        The distance of the points, relative to |x| where that is larger than 1.
+        The distance of the points, times the size of x where that is larger than 1.
 
     Examples
     --------
