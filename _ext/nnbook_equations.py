@@ -31,8 +31,11 @@ LONGEST = 16  # lines that a folded check cell may have: more is a program, and 
 # ---- check cells --------------------------------------------------------------------------------
 
 
-def folds(cell: nbformat.NotebookNode, tags: set[str]) -> bool:
-    """Tell whether a cell is there for its check alone: it ends with one, and shows its tick only."""
+def folds(cell: nbformat.NotebookNode, tags: set[str], before: str) -> bool:
+    """Tell whether a cell is there for its check alone: it ends with one, and shows its tick only.
+
+    Text `before` it that ends with a colon announces the cell; then only pure checks are folded.
+    """
     if tags & {"export", "remove-cell", "remove-input", "unfolded"} or "check_" not in cell.source:
         if "not_executed(" not in cell.source:
             return False
@@ -46,7 +49,8 @@ def folds(cell: nbformat.NotebookNode, tags: set[str]) -> bool:
     if not all(call is not None and ledger.is_check(call) for call in calls):
         return False
     plain = all(output.output_type == "execute_result" for output in cell.outputs)
-    return plain and len(cell.source.split("\n")) <= LONGEST
+    pure = all(isinstance(node, ast.Expr) for node in body)
+    return plain and (pure or (len(cell.source.split("\n")) <= LONGEST and not before.rstrip().endswith(":")))
 
 
 class Check(nodes.General, nodes.Element):
@@ -211,10 +215,10 @@ def ledger_text(about: Known, order: list[str]) -> str:
     lines += [f"- {{eq}}`{display.label}`: {reason_of(display.check)}" for display in exceptions] or ["None."]
     lines += ["", "## Every equation", ""]
     for name, shown in chapters.items():
-        lines += [f"### {{doc}}`{name}`", "", "| Equation | Check | Mutants caught |", "|:--|:--|:--|"]
+        lines += [f"### {{doc}}`{name}`", "", "| Equation | Mutants caught | Check |", "|:--|:--|:--|"]
         for display in shown:
-            link = f'<a href="{name}.html#check-{display.label}">the check</a>'
-            lines.append(f"| {{eq}}`{display.label}` | {code(display.check)} {link} | {mutants_cell(about, display)} |")
+            link = f'<a href="{name}.html#check-{display.label}" aria-label="the cell of this check">↗</a>'
+            lines.append(f"| {{eq}}`{display.label}` | {mutants_cell(about, display)} | {code(display.check)} {link} |")
         lines.append("")
     lines += ["## Equivalent mutants", "", *equivalent_text(about)]
     return "\n".join(lines)

@@ -61,8 +61,11 @@ def directives(lines: list[str]) -> dict[str, str]:
     return found
 
 
-def read_cell(cell: nbformat.NotebookNode) -> bool:
-    """Turn the directives of `cell` into metadata; false if that leaves nothing of it."""
+def read_cell(cell: nbformat.NotebookNode, before: str) -> bool:
+    """Turn the directives of `cell` into metadata; false if that leaves nothing of it.
+
+    The text `before` the cell says whether it announces it.
+    """
     lines = cell.source.split("\n")
     count = next((i for i, line in enumerate(lines) if not line.startswith("#|")), len(lines))
     found = directives(lines[:count])
@@ -75,7 +78,7 @@ def read_cell(cell: nbformat.NotebookNode) -> bool:
         if key not in TAGS:
             raise ValueError(f"unknown directive: #| {name} {value}".rstrip())
         tags |= set(TAGS[key])
-    if folds(cell, tags):
+    if folds(cell, tags, before):
         tags = tags - {"hide-input"} | {CHECK}
     if tags:
         cell.metadata["tags"] = sorted(tags)
@@ -102,11 +105,12 @@ def reading() -> str:
 def read_notebook(text: str) -> nbformat.NotebookNode:
     """The notebook as the site shows it; the file keeps its directives."""
     notebook = nbformat.reads(text, as_version=4)
-    kept = []
+    kept: list[nbformat.NotebookNode] = []
     for cell in notebook.cells:
         if cell.cell_type == "code":
+            before = kept[-1].source if kept and kept[-1].cell_type == "markdown" else ""
             try:
-                if not read_cell(cell):
+                if not read_cell(cell, before):
                     continue
             except ValueError as error:
                 # A warning, so that one build names every mistake; a strict one fails of it.

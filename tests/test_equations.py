@@ -21,7 +21,7 @@ from nnbook.validation.equations import (
 )
 from nnbook.validation.equations.check import find_display, labelled_displays
 from nnbook.validation.equations.grammar import latex_parser, notation
-from nnbook.validation.equations.mutants import try_mutants
+from nnbook.validation.equations.mutants import summary, try_mutants
 from nnbook.validation.equations.names import binding_name
 from nnbook.validation.equations.syntax import parse_display
 
@@ -362,7 +362,7 @@ def test_displays_in_all_their_places():
 def test_ledger(book, monkeypatch):
     notebook(book / "05_x.ipynb", SUM)
     monkeypatch.setenv("NNBOOK_LEDGER", str(book / "ledger"))
-    monkeypatch.setenv("NNBOOK_MUTANTS", "1")
+    monkeypatch.setattr("nnbook.validation.equations.check.OBSERVERS", [summary])
     check_equation("eq-sum", a=1, b=2, c=3)
     assert "not executed: it" in repr(not_executed("eq-sum", "it defines a sign"))
     (file,) = (book / "ledger").glob("*.jsonl")

@@ -1,5 +1,7 @@
 """Execute a book's equations from their own LaTeX."""
 
+import os
+
 from nnbook.validation.equations.check import (
     CHECKED,
     Checked,
@@ -9,6 +11,11 @@ from nnbook.validation.equations.check import (
 )
 from nnbook.validation.equations.grammar import EquationError
 from nnbook.validation.equations.values import Each, Samples
+
+if os.environ.get("NNBOOK_MUTANTS"):
+    from nnbook.validation.equations.mutants import watch
+
+    watch()
 
 __all__ = [
     "CHECKED",

@@ -10,7 +10,7 @@ import json
 import os
 import re
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -172,6 +172,7 @@ class Checked:
 
 # %% ../../../nbs/A12_check.ipynb #650b39bc
 CHECKED: list[Checked] = []
+OBSERVERS: list[Callable[..., dict[str, Any]]] = []
 
 
 def _enter(checked: Checked) -> None:
@@ -308,13 +309,9 @@ def check_equation(
     except EquationError as error:
         raise EquationError(f"{label}: {error.message}", error.span) from None
     checked = replace(checked, label=label, notebook=path.name)
-    if os.environ.get("NNBOOK_MUTANTS"):
-        from nnbook.validation.equations.mutants import summary
-
-        checked = replace(
-            checked,
-            mutants=summary(latex, latex_bindings, after=after, approx=approx, **bindings),
-        )
+    for observe in OBSERVERS:
+        seen = observe(latex, latex_bindings, after=after, approx=approx, **bindings)
+        checked = replace(checked, mutants=seen)
     _enter(checked)
     return checked
 

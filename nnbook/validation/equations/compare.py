@@ -338,8 +338,8 @@ def shift_hint(a: np.ndarray, b: np.ndarray) -> str:
 def unequal(equation: Equation, rows: list[Any]) -> EquationError:
     """Say where two sides differ most, and why that might be."""
     gaps = [np.max(np.abs(a - b), initial=0.0) for _, a, b in rows]
-    point, a, b = rows[int(np.argmax(gaps))]
-    worst = np.unravel_index(int(np.argmax(np.abs(a - b))), a.shape)
+    point, a, b = rows[first_of_largest(np.array(gaps))]
+    worst = np.unravel_index(first_of_largest(np.abs(a - b)), a.shape)
     element = f", element {tuple(int(i) + 1 for i in worst)}" if a.shape else ""
     lines = [
         "the two sides are not equal",
@@ -348,6 +348,11 @@ def unequal(equation: Equation, rows: list[Any]) -> EquationError:
     clue = hint([a for _, a, _ in rows], [b for _, _, b in rows], equation.quantities)
     lines += [f"  hint: {clue}"] if clue else []
     return EquationError("\n".join(lines), equation.relation.span)
+
+
+def first_of_largest(gaps: np.ndarray) -> int:
+    """Find the first of the largest numbers, equal ones up to rounding included."""
+    return int(np.argmax(np.ravel(gaps) >= (1 - 1e-9) * np.max(gaps)))
 
 
 def told_apart(left: float, right: float) -> str:
