@@ -17,10 +17,12 @@ import time
 
 import yaml
 
+import equation_ledger
 from run_notebooks import ROOT, run
 
 BUILD = ROOT / "_build"
 PAGES = BUILD / "pages"
+LEDGER = BUILD / "ledger"  # what the checks of this build write down, and the pages show
 
 
 def chapters() -> list[str]:
@@ -29,6 +31,17 @@ def chapters() -> list[str]:
     return [toc["root"]] + [
         chapter["file"] for part in toc["parts"] for chapter in part["chapters"]
     ]
+
+
+def ledger_is_whole() -> bool:
+    """Tell whether every display of the book was executed just now, and say which was not."""
+    stated = equation_ledger.displays(PAGES, chapters())
+    ran = equation_ledger.entries(LEDGER)
+    wrong = equation_ledger.holes(stated, ran)
+    print("\n".join(wrong), end="\n" if wrong else "", file=sys.stderr)
+    executed = sum(entry.executed for entry in ran.values())
+    print(f"{len(stated)} displays, {executed} executed, {len(ran) - executed} exceptions", flush=True)
+    return not wrong
 
 
 def main() -> int:
@@ -42,9 +55,13 @@ def main() -> int:
     notebooks = [
         PAGES / f"{name}.ipynb" for name in chapters() if (PAGES / f"{name}.ipynb").exists()
     ]
+    os.environ["NNBOOK_LEDGER"] = str(LEDGER)
+    os.environ.pop("NNBOOK_MUTANTS", None)
     print(f"Executing {len(notebooks)} notebooks, {jobs} at a time", flush=True)
     if not run(notebooks, jobs, store=True):
         print("A notebook failed, so there is no site.", file=sys.stderr)
+        return 1
+    if not ledger_is_whole():
         return 1
 
     print("Rendering", flush=True)

@@ -2,6 +2,7 @@
 
 import configparser
 import importlib
+import os
 import shutil
 import subprocess
 import sys
@@ -48,8 +49,10 @@ def python(*args, **options):
 
 
 def run(command, **options):
+    # the caller's PYTHONPATH would find this tree's package before the installed one
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
     done = subprocess.run(
-        [str(part) for part in command], capture_output=True, text=True, **options
+        [str(part) for part in command], capture_output=True, text=True, env=env, **options
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout

@@ -36,6 +36,7 @@ from ..core.optimizers import Optimizer
 from .sequential import Sequential
 from ..utils.data_utils import batches
 
+#: A path to a file: text, or an object such as `pathlib.Path`.
 PathLike = Union[str, "os.PathLike[str]"]
 
 # %% ../../nbs/12_model.ipynb #4ecce8e2
@@ -226,7 +227,10 @@ class ModelFileError(ValueError):
     """
 
 
-FORMAT, FORMAT_VERSION = "nnbook model", 1
+#: What a model file calls its own format.
+FORMAT = "nnbook model"
+#: The version of that format; a file with another one is refused.
+FORMAT_VERSION = 1
 
 
 def _write_npz(path: Path, arrays: dict[str, Any]) -> None:
@@ -282,7 +286,8 @@ def _progress_bar(total: int, progress: bool) -> Any:
     return contextlib.nullcontext()
 
 
-NOT_PROBABILITIES = (Identity, ReLU, LeakyReLU, SELU, Tanh)  # they leave the interval from 0 to 1
+#: The activations whose outputs leave the interval from 0 to 1.
+NOT_PROBABILITIES = (Identity, ReLU, LeakyReLU, SELU, Tanh)
 
 
 def _architecture(network: Sequential) -> list[tuple[Any, ...]]:

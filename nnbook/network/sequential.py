@@ -27,12 +27,12 @@ from ..core.layer import Layer
 class Sequential(Component):
     """Layers in a row: the output of each is the input of the next.
 
+    Derived in :ref:`ch-sequential`.
+
     Parameters
     ----------
     *layers : Layer
         At least one; neighbours must fit, all have one dtype, and none is in another network.
-
-    Derived in :ref:`ch-sequential`.
 
     Attributes
     ----------
@@ -121,7 +121,8 @@ class Sequential(Component):
         for layer in self.layers[:-1]:
             X = layer.forward(X)
         last: Any = self.layers[-1]
-        return last.forward(X, logits=True) if logits else last.forward(X)
+        Y: Array = last.forward(X, logits=True) if logits else last.forward(X)
+        return Y
 
     def backward(self, dY: ArrayLike, *, want_dX: bool = True) -> Array | None:
         """Send ∂ℓᵢ/∂yᵢ back through every layer; the parameters' gradients land in `grad`.

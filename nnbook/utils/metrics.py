@@ -131,7 +131,7 @@ def confusion_matrix(
     Returns
     -------
     ndarray, shape (K, K)
-        Integers, or float64 if normalised.
+        Integers, or float64 if normalized.
 
     Raises
     ------

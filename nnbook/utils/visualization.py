@@ -162,14 +162,14 @@ def _curve(name: str, values: Sequence[float]) -> Array:
 
 
 def _draw_curve(
-    ax: "Axes", values: Array, label: str, colour: str, line: str, place: float, smoothing: float,
+    ax: "Axes", values: Array, label: str, color: str, line: str, place: float, smoothing: float,
 ) -> None:
     epochs = np.arange(1, len(values) + 1) - place
     marker = "o" if len(values) <= 12 else ""
     if smoothing:
-        ax.plot(epochs, values, color=colour, linestyle=line, linewidth=1, alpha=0.35)
+        ax.plot(epochs, values, color=color, linestyle=line, linewidth=1, alpha=0.35)
         values = exponential_average(values, smoothing)
-    ax.plot(epochs, values, color=colour, linestyle=line, marker=marker, label=label)
+    ax.plot(epochs, values, color=color, linestyle=line, marker=marker, label=label)
 
 # %% ../../nbs/11_visualization.ipynb #4e913b46
 def decision_grid(
@@ -243,8 +243,8 @@ def plot_decision_boundary(
     ax = _axes(ax, (5.0, 4.4))
     _draw_regions(ax, u, v, np.searchsorted(classes, regions), len(classes))
     for k, c in enumerate(classes):
-        colour, marker = _COLOURS[k % len(_COLOURS)], _MARKERS[k % len(_MARKERS)]
-        ax.scatter(X[y == c, 0], X[y == c, 1], s=22, c=colour, marker=marker,
+        color, marker = _COLOURS[k % len(_COLOURS)], _MARKERS[k % len(_MARKERS)]
+        ax.scatter(X[y == c, 0], X[y == c, 1], s=22, c=color, marker=marker,
                    edgecolors="white", linewidths=0.6, label=f"class {c}", zorder=3)
     wrong = predicted != y
     if wrong.any():
@@ -284,7 +284,7 @@ def _draw_regions(ax: "Axes", u: Array, v: Array, regions: Array, K: int) -> Non
 
 # %% ../../nbs/11_visualization.ipynb #7d572418
 def relative_luminance(colour: ArrayLike) -> Any:
-    """How bright a colour of the sRGB space looks, from 0 for black to 1 for white.
+    """How bright a color of the sRGB space looks, from 0 for black to 1 for white.
 
     Each of red, green and blue, between 0 and 1, is first turned into an amount of light:
     c/12.92 up to 0.04045, and ((c + 0.055)/1.055)^2.4 above. The luminance is 0.2126 of the red,
@@ -317,7 +317,7 @@ def relative_luminance(colour: ArrayLike) -> Any:
 
 
 def contrast_ratio(a: ArrayLike, b: ArrayLike) -> Any:
-    """How well two colours stand out from each other, from 1 to 21: (Y₁ + 0.05)/(Y₂ + 0.05).
+    """How well two colors stand out from each other, from 1 to 21: (Y₁ + 0.05)/(Y₂ + 0.05).
 
     Y₁ is the larger `relative_luminance` of the two, Y₂ the smaller one. The web's guidelines for
     accessibility ask for at least 4.5 between text and what is behind it.
@@ -434,7 +434,7 @@ def plot_digits(
     images: ArrayLike, labels: ArrayLike | None = None, predictions: ArrayLike | None = None, *,
     shape: tuple[int, int] | None = None, columns: int = 10,
 ) -> "Figure":
-    """A grid of grey images, with their classes and what a model took them for.
+    """A grid of gray images, with their classes and what a model took them for.
 
     Parameters
     ----------
@@ -613,16 +613,16 @@ def plot_activations(network: Sequential, X: ArrayLike) -> "Figure":
         ax.set_title(f"{l}: {_activation_name(layer)}, {zeros:.0%} zeros", fontsize=9)
         ax.set_xlabel("output")
         ax.set_ylabel("density" if l == 1 else "")
-        ax.locator_params(axis="x", nbins=3)
+        ax.locator_params(axis="x", nbins=2)
     return fig
 
 
-def _draw_density(ax: "Axes", values: Array, colour: str) -> float:
+def _draw_density(ax: "Axes", values: Array, color: str) -> float:
     """Bars for the values that are not zero; the share of zeros is returned."""
     nonzero = values[values != 0]
     if nonzero.size:
         heights, edges = density(nonzero, total=values.size)
-        ax.stairs(heights, edges, fill=True, color=colour)
+        ax.stairs(heights, edges, fill=True, color=color)
     return 1 - int(nonzero.size) / int(values.size)
 
 
@@ -735,7 +735,7 @@ def _draw_weights(
 
     W = layer.params.get("W")
     if W is None or W.shape != (layer.n_in, layer.n_out):
-        W = np.zeros((layer.n_in, layer.n_out))  # not a dense layer: thin grey lines
+        W = np.zeros((layer.n_in, layer.n_out))  # not a dense layer: thin gray lines
     largest = float(np.abs(W).max()) or 1.0
     pairs = [(j, k) for j in left for k in right]
     weights = [float(W[j, k]) for j, k in pairs]

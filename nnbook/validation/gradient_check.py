@@ -29,7 +29,7 @@ def numerical_gradient(
 ) -> Array:
     """The gradient of `f` at `x` by central differences, in float64.
 
-    Each coordinate is moved by ±h in turn: ∂f/∂xₖ ≈ (f(x + h eₖ) − f(x − h eₖ)) / 2h. The error
+    Each coordinate is moved by ±h in turn: ∂f/∂xₖ ≈ (f(x + h eₖ) − f(x − h eₖ)) / (2h). The error
     is of order h² from the truncated series and of order ε/h from rounding.
     Derived in :ref:`ch-gradient-check`.
 
@@ -40,7 +40,7 @@ def numerical_gradient(
     x : array_like
         Where to differentiate; any shape. It is not changed.
     h : float or None
-        The step. None takes ∛ε · max(1, |xₖ|), which balances the two errors.
+        The step. None takes `∛ε · max(1, |xₖ|)`, which balances the two errors.
     coordinates : array of int or None
         Flat indices of the coordinates to differentiate; the others stay 0. None takes all.
 
@@ -64,13 +64,13 @@ def numerical_gradient(
     gradient = np.zeros(point.shape)
     flat, flat_gradient = point.reshape(-1), gradient.reshape(-1)  # views: writing moves the point
     for k in range(flat.size) if coordinates is None else coordinates:
-        centre = flat[k]
-        step = np.cbrt(np.finfo(np.float64).eps) * max(1.0, abs(centre)) if h is None else h
-        flat[k] = centre + step
+        center = flat[k]
+        step = np.cbrt(np.finfo(np.float64).eps) * max(1.0, abs(center)) if h is None else h
+        flat[k] = center + step
         above, f_above = flat[k], float(f(point))
-        flat[k] = centre - step
+        flat[k] = center - step
         below, f_below = flat[k], float(f(point))
-        flat[k] = centre
+        flat[k] = center
         flat_gradient[k] = (f_above - f_below) / (above - below)  # the step that was really taken
     return gradient
 
@@ -78,7 +78,7 @@ def numerical_gradient(
 def relative_error(a: ArrayLike, b: ArrayLike) -> float:
     """How far `a` is from `b`: the largest difference over the largest entry of either.
 
-    r(a, b) = maxₖ |aₖ − bₖ| / maxₖ max(|aₖ|, |bₖ|), and 0 where both are zero everywhere. NaN
+    `r(a, b) = maxₖ |aₖ − bₖ| / maxₖ max(|aₖ|, |bₖ|)`, and 0 where both are zero everywhere. NaN
     if either holds NaN. Derived in :ref:`ch-gradient-check`.
 
     Parameters

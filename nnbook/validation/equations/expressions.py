@@ -303,7 +303,7 @@ class Transpose(Expression):
         return arithmetic.transpose(self.body.value(at))
 
 # %% ../../../nbs/A7_expressions.ipynb #045d0658
-def _softplus_free_log(value: Value) -> Value:
+def _log(value: Value) -> Value:
     with np.errstate(divide="ignore", invalid="ignore"):
         return np.log(value)
 
@@ -316,8 +316,8 @@ def diagonal(value: Value) -> Value:
 
 
 ELEMENTWISE = {
-    "log": _softplus_free_log,
-    "ln": _softplus_free_log,
+    "log": _log,
+    "ln": _log,
     "exp": np.exp,
     "tanh": np.tanh,
     "sinh": np.sinh,

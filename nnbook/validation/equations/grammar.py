@@ -325,13 +325,13 @@ class LatexLayout:
 
 # %% ../../../nbs/A4_executable_equations.ipynb #0bd9e892
 @cache
-def latex_parser(start: str = "display") -> Any:
+def latex_parser() -> Any:
     """Build the parser; the library behind it is imported here, at the first equation."""
     from lark import Lark
 
     return Lark(
         GRAMMAR,
-        start=start,
+        start=["display", "factor"],
         parser="lalr",
         lexer="basic",
         postlex=LatexLayout(),

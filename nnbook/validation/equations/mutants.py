@@ -383,7 +383,7 @@ def change_indices(display: Mutated, node: sx.Scripted, sub: sx.Node) -> Iterato
     for number in range(len(texts)):
         shifted = [*texts[:number], texts[number] + "+1", *texts[number + 1 :]]
         yield "index", replaced(display, inner, braces[0] + ",".join(shifted) + braces[1])
-        if number and not symmetric:
+        if number and not symmetric and texts[number] != texts[number - 1]:
             swapped = [
                 *texts[: number - 1],
                 texts[number],

@@ -535,7 +535,7 @@ def _parse(latex: str, start: str) -> Any:
     from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
     try:
-        return latex_parser(start).parse(latex)
+        return latex_parser().parse(latex, start=start)
     except UnexpectedCharacters as error:
         position = error.pos_in_stream or 0
         sign = re.match(r"\\[A-Za-z]+|.", latex[position:], re.S)
