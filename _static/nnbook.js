@@ -39,14 +39,19 @@
     if (shownFor !== link) return;
     card.replaceChildren(box);
     card.hidden = false;
-    const at = link.getBoundingClientRect(), size = card.getBoundingClientRect();
+    place();
+    card.style.visibility = "visible";
+    link.setAttribute("aria-describedby", card.id);
+  }
+
+  function place() {
+    if (!shownFor || card.hidden) return;
+    const at = shownFor.getBoundingClientRect(), size = card.getBoundingClientRect();
     const left = Math.min(Math.max(8, at.left + at.width / 2 - size.width / 2),
                           document.documentElement.clientWidth - size.width - 8);
     const above = at.top - size.height - 8;
     card.style.left = `${Math.max(8, left)}px`;
     card.style.top = `${above > 8 ? above : at.bottom + 8}px`;
-    card.style.visibility = "visible";
-    link.setAttribute("aria-describedby", card.id);
   }
 
   function hide() {
@@ -76,7 +81,7 @@
       link.addEventListener("blur", hide);
     }
     document.addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
-    document.addEventListener("scroll", hide, { passive: true, capture: true });
+    document.addEventListener("scroll", place, { passive: true, capture: true });
     document.addEventListener("click", (event) => {
       if (event.target.closest("a.nn-ran")) setTimeout(openTarget);
     });

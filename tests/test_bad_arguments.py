@@ -11,6 +11,7 @@ import contextlib
 import copy
 import io
 import re
+from collections.abc import Mapping
 
 import numpy as np
 import pytest
@@ -206,9 +207,8 @@ for _attribute, _shape in (("W", (3, 2)), ("b", (2,)), ("dW", (3, 2)), ("db", (2
     row(f"DenseLayer.{_attribute} =", _attribute, dense, assign(_attribute),
         {**NO_NUMBERS, "a number, to be broadcast": 0.0, "transposed": np.ones(_shape[::-1] + (1,)),
          "one row, to be broadcast": np.ones(_shape[:-1] + (1,)), "NaN": np.full(_shape, nan), "inf": np.full(_shape, inf)})
-for _attribute in ("theta", "grad"):
-    row(f"DenseLayer.{_attribute} =", _attribute, dense, assign(_attribute),
-        {"a number, to be broadcast": 0.0, "shorter": np.ones(3), "text": "abc", "None": None, "NaN": np.full(8, nan)})
+row("DenseLayer.theta =", "theta", dense, assign("theta"),
+    {"a number, to be broadcast": 0.0, "shorter": np.ones(3), "text": "abc", "None": None, "NaN": np.full(8, nan)})
 
 for _loss, _A in ((MSELoss, np.ones((2, 3))), (CrossEntropyLoss, np.full((2, 3), 1 / 3)), (BinaryCrossEntropyLoss, np.full((2, 3), 0.5))):
     _name, _Y = _loss.__name__, np.eye(3)[:2]
@@ -255,10 +255,9 @@ row("Sequential twice", "layer 2", lambda: DenseLayer(3, 3, rng=0), lambda l, ba
 row("Sequential.forward", "X", lambda: after_forward(network()), lambda n, bad: n.forward(bad), NO_BATCH)
 row("Sequential.backward", "dY", lambda: after_forward(network()), lambda n, bad: n.backward(bad),
     {**without(NO_BATCH, "transposed"), "fewer rows": np.ones((5, 2)), "one row, to be broadcast": np.ones((1, 2))})
-for _attribute in ("theta",):
-    row(f"Sequential.{_attribute} =", _attribute, network, assign(_attribute),
-        {"a number, to be broadcast": 0.0, "shorter": np.ones(3), "text": "abc", "None": None, "two axes": np.ones((26, 1)), "NaN": np.full(26, nan),
-         "inf": np.full(26, inf), "beyond float32": np.full(26, 1e300)})
+row("Sequential.theta =", "theta", network, assign("theta"),
+    {"a number, to be broadcast": 0.0, "shorter": np.ones(3), "text": "abc", "None": None, "two axes": np.ones((26, 1)), "NaN": np.full(26, nan),
+     "inf": np.full(26, inf), "beyond float32": np.full(26, 1e300)})
 row("Sequential.astype", "dtype", network, lambda n, bad: n.astype(bad), NO_DTYPE)
 plain("Sequential.from_config", Sequential.from_config, "network|Layer|description", {"None": None, "text": "a", "a list": [], "empty": {}, "layers of text": {"layers": "ab"},
       "layers of numbers": {"layers": [1, 2]}, "unknown kind": {"layers": [{"kind": "x"}]}, "too many arguments": {"layers": [{"kind": "DenseLayer", "n_in": 3, "n_out": 2, "x": 1}]}})
@@ -278,7 +277,7 @@ for _argument, _kinds in {
     _names = {"Y": "Y|classes|CrossEntropyLoss", "callbacks": "callbacks?"}.get(_argument, _argument)
     row(f"Model.fit({_argument})", _names, model, lambda m, bad, _a=_argument: fit()(m, **{_a: bad}), _kinds)
 row("Model.fit(validation_data)", "validation|classes", model, lambda m, bad: fit(validation_data=bad)(m),
-    {"X too wide": (np.ones((2, 4)), [0, 1]), "X of NaN": (X * nan, Y), "Y too short": (X, Y[:3]), "classes too large": (X, Y + 5), "text": (X.astype(str), Y)})
+    {"X too wide": (np.ones((2, 4)), [0, 1]), "X of NaN": (X * nan, Y), "Y too short": (X, Y[:3]), "classes too large": (X, Y + 5), "X of text": (X.astype(str), Y)})
 row("Model.fit(validation_data)", "validation_data", model, lambda m, bad: fit(validation_data=(X, Y), validation_split=0.5)(m), {"and a split": 0})
 row("Model.fit", "optimizer", lambda: Model(network(), CrossEntropyLoss()), lambda m, bad: fit()(m), {"without an optimizer": 0})
 row("Model.fit", "monitor", model, lambda m, bad: fit(callbacks=[bad])(m), {"early stopping without validation": EarlyStopping(), "saving without validation": SaveBest("nowhere")})
@@ -309,7 +308,6 @@ plain("shuffle(nothing)", lambda bad: shuffle(), "shuffle", {"no array": 0})
 keyword("shuffle", shuffle, "rng", NO_RNG, [1, 2, 3])
 for _function in (batches, train_test_split):
     _name, _more = _function.__name__, {"batch_size": 2} if _function is batches else {}
-    keyword(_name, _function, "X", {**_ROWS_OF_ANYTHING, "longer": np.ones((7, 3))}, Y=Y, **_more) if False else None
     plain(f"{_name}(X)", lambda bad, _f=_function, _k=_more: _f(bad, Y, **_k), _name, {**_ROWS_OF_ANYTHING, "longer": np.ones((7, 3))})
     plain(f"{_name}(Y)", lambda bad, _f=_function, _k=_more: _f(X, bad, **_k), _name, {**_ROWS_OF_ANYTHING, "longer": np.ones(7)})
 keyword("batches", batches, "batch_size", NO_INTEGER, X, Y)
@@ -372,10 +370,10 @@ plain("numerical_gradient(h)", lambda bad: numerical_gradient(np.sum, [1e20], h=
 plain("numerical_gradient(coordinates)", lambda bad: numerical_gradient(np.sum, [1.0, 2.0], coordinates=bad), "coordinates", {"outside": [2], "negative": [-1], "fractions": [0.5], "text": "ab", "a number": 1})
 for _check, _subject in ((gradient_check_layer, "layer"), (gradient_check_model, "model")):
     plain(f"{_check.__name__}({_subject})", lambda bad, _f=_check: _f(bad, X, Y), _subject, {**NO_INSTANCE, "None": None, "the class": DenseLayer, "an activation": ReLU()})
-plain("gradient_check_layer(X)", lambda bad: gradient_check_layer(dense(), bad, np.ones((6, 2))), "X", {**NO_BATCH, **NOT_FINITE})
+plain("gradient_check_layer(X)", lambda bad: gradient_check_layer(dense(), bad, np.ones((2, 2))), "X", {**NO_BATCH, **NOT_FINITE})
 plain("gradient_check_layer(dY)", lambda bad: gradient_check_layer(dense(), X, bad), "dY", {**NO_BATCH, "fewer rows": np.ones((5, 2)), "one row, to be broadcast": np.ones((1, 2)), "NaN": np.full((6, 2), nan)})
 keyword("gradient_check_layer", gradient_check_layer, "tolerance", NO_NUMBER, dense(), X, np.ones((6, 2)), verbose=True)
-plain("gradient_check_model(X)", lambda bad: gradient_check_model(model(), bad, Y), "X", {**NO_BATCH, **NOT_FINITE})
+plain("gradient_check_model(X)", lambda bad: gradient_check_model(model(), bad, [0, 1]), "X", {**NO_BATCH, **NOT_FINITE})
 plain("gradient_check_model(Y)", lambda bad: gradient_check_model(model(), X, bad), "Y|classes|CrossEntropyLoss", {"fewer": Y[:5], "too large": Y + 1, "NaN": [nan] * 6, "text": ["a"] * 6})
 keyword("gradient_check_model", gradient_check_model, "per_parameter", without(NO_INTEGER, "None"), model(), X, Y)
 keyword("gradient_check_model", gradient_check_model, "rng", NO_RNG, model(), X, Y)
@@ -395,9 +393,9 @@ plain("exponential_average(beta)", lambda bad: exponential_average([1.0], bad), 
 plain("decision_grid(X)", decision_grid, "X", {**without(NO_BATCH, "transposed"), **NOT_FINITE})
 keyword("decision_grid", decision_grid, "resolution", {**NO_INTEGER, "one": 1}, np.eye(2))
 keyword("decision_grid", decision_grid, "margin", NO_NUMBER, np.eye(2))
-plain("relative_luminance", relative_luminance, "colour", {**NO_NUMBERS, "two numbers": [0.1, 0.2], "a number": 0.5, "above one": [0, 0, 2], "NaN": [nan, 0, 0]})
-plain("bin_count", bin_count, "values", {**NO_NUMBERS, **NOT_FINITE, "empty": []})
-plain("density(values)", density, "values", {**NO_NUMBERS, **NOT_FINITE, "empty": []})
+plain("relative_luminance", relative_luminance, "colour|red, green and blue", {**NO_NUMBERS, "two numbers": [0.1, 0.2], "a number": 0.5, "above one": [0, 0, 2], "NaN": [nan, 0, 0]})
+plain("bin_count", bin_count, "values?", {**NO_NUMBERS, **NOT_FINITE, "empty": []})
+plain("density(values)", density, "values?", {**NO_NUMBERS, **NOT_FINITE, "empty": []})
 keyword("density", density, "bins", without(NO_INTEGER, "None"), [1.0, 2.0])
 keyword("density", density, "total", without(NO_INTEGER, "None"), [1.0, 2.0])
 plain("plot_history", plot_history, "history", {"None": None, "text": "a", "a list": [1.0], "a number": 3, "empty": {}, "of text": {"loss": ["a"]}, "of tables": {"loss": np.ones((2, 2))}, "of nothing": {"loss": []}})
@@ -423,7 +421,7 @@ KNOWN = {}
 INSIDE = re.compile(  # how NumPy and Python speak of what they were not meant to see
     r"inhomogeneous|broadcast (input|together)|could not broadcast|truth value|could not convert|object is not|has no attribute|"
     r"not supported between|invalid literal|out of bounds|Maximum allowed|array is too big|only 0-dimensional|cannot convert|"
-    r"int too large|data type .* not understood|unsupported operand|required positional|ufunc|read-only$|has no len|not subscriptable|"
+    r"int too large|data type .* not understood|unsupported operand|required positional|ufunc '|read-only$|has no len|not subscriptable|"
     r"expected str, bytes|missing \d|maximum supported dimension|invalid value encountered|divide by zero|must be a string or a real|"
     r"argument must be|takes no arguments|unhashable|not callable$")
 
@@ -432,12 +430,10 @@ def state(thing):
     """All that an object holds, in a form that can be compared."""
     if isinstance(thing, np.ndarray):
         return thing.dtype.str, thing.shape, thing.tobytes()
-    if isinstance(thing, dict):
+    if isinstance(thing, Mapping):
         return {key: state(value) for key, value in thing.items()}
     if isinstance(thing, (list, tuple)):
         return [state(value) for value in thing]
-    if hasattr(thing, "__dict__") and not callable(thing):
-        return type(thing).__name__, {key: state(value) for key, value in vars(thing).items()}
     if hasattr(thing, "__dict__") and type(thing).__module__.startswith("nnbook"):
         return type(thing).__name__, {key: state(value) for key, value in vars(thing).items()}
     return thing
