@@ -41,7 +41,7 @@ test: $(READY) ## Everything: sync, stored outputs, unit tests, doctests, wheel 
 	@$(PY) -m pytest -q -n $(JOBS) --dist loadfile --nbval --doctest-modules nbs nnbook tests
 
 mutants: $(READY) ## Change every equation, one sign at a time: its check must fail
-	@$(PY) _ext/run_mutants.py --jobs $(JOBS) $(NOTEBOOKS)
+	@$(PY) _ext/run_mutants.py --jobs $(JOBS) $(ARGS)
 
 export: $(READY) ## Write the package from the notebooks
 	@$(PY) -c "from nbdev.doclinks import nbdev_export; nbdev_export()"

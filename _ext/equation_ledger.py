@@ -93,7 +93,9 @@ def calls(source: str) -> Iterator[tuple[str, str]]:
 
 def displays(folder: Path, names: list[str] | None = None) -> dict[str, Display]:
     """All labelled displays in the notebooks of `folder`, in the order of the book, by label."""
-    paths = [folder / f"{name}.ipynb" for name in names] if names else sorted(folder.glob("*.ipynb"))
+    paths = (
+        [folder / f"{name}.ipynb" for name in names] if names else sorted(folder.glob("*.ipynb"))
+    )
     found: dict[str, Display] = {}
     checks: dict[str, tuple[str, str]] = {}
     for path in paths:
@@ -104,7 +106,9 @@ def displays(folder: Path, names: list[str] | None = None) -> dict[str, Display]
             if cell["cell_type"] == "markdown":
                 for label, latex in labelled_displays(source):
                     if label in found:
-                        raise ValueError(f"{path.name}: {label} also labels a display of {found[label].notebook}")
+                        raise ValueError(
+                            f"{path.name}: {label} also labels a display of {found[label].notebook}"
+                        )
                     found[label] = Display(label, latex, path.stem)
             elif cell["cell_type"] == "code" and any(name in source for name in CHECKS):
                 for label, call in calls(source):
@@ -113,6 +117,19 @@ def displays(folder: Path, names: list[str] | None = None) -> dict[str, Display]
         if label in found:
             found[label].check, found[label].cell = call, cell_id
     return found
+
+
+def title(folder: Path, name: str) -> str:
+    """The title of a notebook: its first heading."""
+    for cell in json.loads((folder / f"{name}.ipynb").read_text(encoding="utf-8"))["cells"]:
+        match = (
+            re.search(r"^# (.+)$", source_of(cell), re.MULTILINE)
+            if cell["cell_type"] == "markdown"
+            else None
+        )
+        if match:
+            return match[1].strip()
+    return name
 
 
 # ---- what ran -----------------------------------------------------------------------------------
@@ -149,7 +166,9 @@ def entries(folder: Path) -> dict[str, Entry]:
             before = found.setdefault(entry.label, entry)
             if before is not entry and before.missed is not None and entry.missed is not None:
                 both = {normal(mutant["latex"]) for mutant in entry.missed}
-                before.missed = [mutant for mutant in before.missed if normal(mutant["latex"]) in both]
+                before.missed = [
+                    mutant for mutant in before.missed if normal(mutant["latex"]) in both
+                ]
     return found
 
 
@@ -161,8 +180,14 @@ def holes(stated: dict[str, Display], ran: dict[str, Entry]) -> list[str]:
         if entry is None:
             wrong.append(f"{display.notebook}: {label} is stated, and nothing executed it")
         elif normal(entry.latex) != normal(display.latex):
-            wrong.append(f"{display.notebook}: {label} was executed with other LaTeX than the page has")
-    wrong += [f"{label} was checked, and no display has this label" for label in ran if label not in stated]
+            wrong.append(
+                f"{display.notebook}: {label} was executed with other LaTeX than the page has"
+            )
+    wrong += [
+        f"{label} was checked, and no display has this label"
+        for label in ran
+        if label not in stated
+    ]
     return wrong
 
 
@@ -202,7 +227,10 @@ def read_mutants(path: Path = MUTANTS) -> dict[str, Mutants]:
 
 def write_mutants(result: dict[str, Mutants], path: Path = MUTANTS) -> None:
     """Write one line a display, so that a change of one is a change of one line."""
-    lines = [f"{json.dumps(label)}: {json.dumps(vars(result[label]), ensure_ascii=False)}" for label in sorted(result)]
+    lines = [
+        f"{json.dumps(label)}: {json.dumps(vars(result[label]), ensure_ascii=False)}"
+        for label in sorted(result)
+    ]
     path.write_text("{\n" + ",\n".join(lines) + "\n}\n", encoding="utf-8", newline="\n")
 
 

@@ -36,21 +36,28 @@ def folds(cell: nbformat.NotebookNode, tags: set[str], before: str) -> bool:
 
     Text `before` it that ends with a colon announces the cell; then only pure checks are folded.
     """
-    if tags & {"export", "remove-cell", "remove-input", "unfolded"} or "check_" not in cell.source:
-        if "not_executed(" not in cell.source:
-            return False
+    if tags & {"export", "remove-cell", "remove-input", "unfolded"} or not any(
+        f"{name}(" in cell.source for name in ledger.CHECKS
+    ):
+        return False
     try:
         body = ast.parse(cell.source).body
     except SyntaxError:
         return False
     last = body[-1] if body else None
-    values = last.value.elts if isinstance(last, ast.Expr) and isinstance(last.value, ast.Tuple) else [last]
+    values = (
+        last.value.elts
+        if isinstance(last, ast.Expr) and isinstance(last.value, ast.Tuple)
+        else [last]
+    )
     calls = [value.value if isinstance(value, ast.Expr) else value for value in values]
     if not all(call is not None and ledger.is_check(call) for call in calls):
         return False
     plain = all(output.output_type == "execute_result" for output in cell.outputs)
     pure = all(isinstance(node, ast.Expr) for node in body)
-    return plain and (pure or (len(cell.source.split("\n")) <= LONGEST and not before.rstrip().endswith(":")))
+    return plain and (
+        pure or (len(cell.source.split("\n")) <= LONGEST and not before.rstrip().endswith(":"))
+    )
 
 
 class Check(nodes.General, nodes.Element):
@@ -74,7 +81,9 @@ def mark_checks(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def visit_check(self: Any, node: Check) -> None:
-    numbers = ", ".join(f'<span class="nn-number" data-label="{label}">{label}</span>' for label in node["labels"])
+    numbers = ", ".join(
+        f'<span class="nn-number" data-label="{label}">{label}</span>' for label in node["labels"]
+    )
     self.body.append(f'<details class="nn-check"><summary>check of {numbers}</summary>\n')
 
 
@@ -101,6 +110,10 @@ class Known:
 
     def __init__(self, folder: Path) -> None:
         self.displays = ledger.displays(folder)
+        self.titles = {
+            display.notebook: ledger.title(folder, display.notebook)
+            for display in self.displays.values()
+        }
         self.mutants = ledger.read_mutants()
         place = os.environ.get("NNBOOK_LEDGER")
         self.ran = ledger.entries(Path(place)) if place else None
@@ -121,7 +134,9 @@ class Known:
         else:
             return ""
         text = escape(f"Equation {number}: {says}")
-        return f'<a class="nn-ran" href="#check-{label}" title="{text}" aria-label="{text}">{sign}</a>'
+        return (
+            f'<a class="nn-ran" href="#check-{label}" title="{text}" aria-label="{text}">{sign}</a>'
+        )
 
 
 def known(app: Sphinx) -> Known:
@@ -148,7 +163,9 @@ def mark_page(app: Sphinx, page: str, template: str, context: dict[str, Any], do
         return f"{match['start']}({match['number']}){about.mark(match['label'], match['number'])}"
 
     body = SHOWN.sub(marked, body)
-    body = NUMBER.sub(lambda match: f"({numbers[match[1]]})" if match[1] in numbers else match[1], body)
+    body = NUMBER.sub(
+        lambda match: f"({numbers[match[1]]})" if match[1] in numbers else match[1], body
+    )
     cited = [label for label in dict.fromkeys(REFERENCE.findall(body)) if label in about.displays]
     if cited:
         latex = {label: wrapped(about.displays[label].latex) for label in cited}
@@ -202,9 +219,18 @@ def ledger_text(about: Known, order: list[str]) -> str:
     columns = ["displays", "executed", "exceptions", "tried", "caught", "equivalent"]
     lines = []
     if about.ran is None:
-        lines += [":::{note}", "These pages were rendered from stored outputs: nothing was executed for them.", ":::", ""]
-    lines += ["## The count", "", "| Chapter | Displays | Executed | Exceptions | Mutants | Caught | Equivalent |",
-              "|:--|--:|--:|--:|--:|--:|--:|"]
+        lines += [
+            ":::{note}",
+            "These pages were rendered from stored outputs: nothing was executed for them.",
+            ":::",
+            "",
+        ]
+    lines += [
+        "## The count",
+        "",
+        "| Chapter | Displays | Executed | Exceptions | Mutants | Caught | Equivalent |",
+        "|:--|--:|--:|--:|--:|--:|--:|",
+    ]
     everything = [display for shown in chapters.values() for display in shown]
     for name, shown in [*chapters.items(), ("", everything)]:
         count = counts(about, shown)
@@ -212,13 +238,22 @@ def ledger_text(about: Known, order: list[str]) -> str:
         lines.append(f"| {first} | " + " | ".join(str(count[column]) for column in columns) + " |")
     lines += ["", "## Not executed", ""]
     exceptions = [display for display in everything if about.is_exception(display.label)]
-    lines += [f"- {{eq}}`{display.label}`: {reason_of(display.check)}" for display in exceptions] or ["None."]
+    lines += [
+        f"- {{eq}}`{display.label}`: {reason_of(display.check)}" for display in exceptions
+    ] or ["None."]
     lines += ["", "## Every equation", ""]
     for name, shown in chapters.items():
-        lines += [f"### {{doc}}`{name}`", "", "| Equation | Mutants caught | Check |", "|:--|:--|:--|"]
+        lines += [
+            f"### {about.titles[name]}",
+            "",
+            "| Equation | Mutants caught | Check |",
+            "|:--|:--|:--|",
+        ]
         for display in shown:
             link = f'<a href="{name}.html#check-{display.label}" aria-label="the cell of this check">↗</a>'
-            lines.append(f"| {{eq}}`{display.label}` | {mutants_cell(about, display)} | {code(display.check)} {link} |")
+            lines.append(
+                f"| {{eq}}`{display.label}` | {mutants_cell(about, display)} | {code(display.check)} {link} |"
+            )
         lines.append("")
     lines += ["## Equivalent mutants", "", *equivalent_text(about)]
     return "\n".join(lines)
@@ -244,12 +279,16 @@ def write_ledger(app: Sphinx, page: str, source: list[str]) -> None:
     """Put the ledger in its place on its page."""
     if page == "ledger":
         about = known(app)
-        order = list(dict.fromkeys([*reading_order(app), *(d.notebook for d in about.displays.values())]))
+        order = list(
+            dict.fromkeys([*reading_order(app), *(d.notebook for d in about.displays.values())])
+        )
         source[0] = source[0].replace("<!-- the ledger -->", ledger_text(about, order))
 
 
 def reading_order(app: Sphinx) -> list[str]:
-    contents = getattr(app.config, "external_site_map", None) or getattr(app.env, "external_site_map", None)
+    contents = getattr(app.config, "external_site_map", None) or getattr(
+        app.env, "external_site_map", None
+    )
     return list(contents) if contents else []
 
 
@@ -264,11 +303,15 @@ def refuse_holes(app: Sphinx, env: BuildEnvironment) -> None:
             LOGGER.warning("%s", line)
     for label, (page, _) in env.get_domain("math").equations.items():  # type: ignore[attr-defined]
         if label.startswith("eq-") and label not in about.displays:
-            LOGGER.warning("%s: the display %s is in no notebook, and nothing can check it", page, label)
+            LOGGER.warning(
+                "%s: the display %s is in no notebook, and nothing can check it", page, label
+            )
 
 
 def setup(app: Sphinx) -> dict[str, Any]:
-    app.add_node(Check, html=(visit_check, depart_check), latex=(ignore, ignore), text=(ignore, ignore))
+    app.add_node(
+        Check, html=(visit_check, depart_check), latex=(ignore, ignore), text=(ignore, ignore)
+    )
     app.connect("source-read", write_ledger)
     app.connect("doctree-read", mark_checks)
     app.connect("env-check-consistency", refuse_holes)

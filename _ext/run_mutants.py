@@ -1,7 +1,8 @@
 """Changes every display of the book, one sign at a time, and runs its check on each of the changes.
 
-    python _ext/run_mutants.py [--jobs 2] [nbs/05_layer.ipynb …]
+    python _ext/run_mutants.py [--jobs 2] [--stale] [nbs/05_layer.ipynb …]
 
+With --stale, only notebooks with a display that changed since its mutants were tried are run.
 Prints a table, writes tests/mutants.json, and exits with 1 when a chapter's checks catch fewer
 than 99 in 100 of the mutants that say something else than the display. Mutants that say the same
 are listed in tests/equivalent_mutants.yml; one that is listed and caught is an error, too.
@@ -31,7 +32,9 @@ def tried(notebooks: list[Path], jobs: int) -> dict[str, ledger.Entry]:
     shutil.copytree(ROOT / "nbs", BUILD / "pages", ignore=shutil.ignore_patterns(".*"))
     os.environ |= {"NNBOOK_LEDGER": str(BUILD / "ledger"), "NNBOOK_MUTANTS": "1"}
     run_notebooks.TIMEOUT = 1800
-    if not run_notebooks.run([BUILD / "pages" / path.name for path in notebooks], jobs, store=False):
+    if not run_notebooks.run(
+        [BUILD / "pages" / path.name for path in notebooks], jobs, store=False
+    ):
         sys.exit("A notebook failed.")
     return ledger.entries(BUILD / "ledger")
 
@@ -48,17 +51,33 @@ def judged(
         if entry is None or not entry.executed:
             continue
         result[label], idle = ledger.judge(entry, listed.get(label, {}))
-        wrong += [f"{display.notebook}: {label}: listed as equivalent, but caught or no mutant: {latex}" for latex in idle]
+        wrong += [
+            f"{display.notebook}: {label}: listed as equivalent, but caught or no mutant: {latex}"
+            for latex in idle
+        ]
     return result, wrong
 
 
-def table(stated: dict[str, ledger.Display], result: dict[str, ledger.Mutants]) -> tuple[list[str], list[str]]:
+def is_stale(display: ledger.Display) -> bool:
+    """Tell whether the mutants of a display, as it is now, have not been tried."""
+    known = ledger.read_mutants().get(display.label)
+    return not display.check.startswith("not_executed") and (
+        known is None or known.digest != ledger.digest(display.latex)
+    )
+
+
+def table(
+    stated: dict[str, ledger.Display], result: dict[str, ledger.Mutants]
+) -> tuple[list[str], list[str]]:
     """The lines of the table, and the chapters that are not good enough."""
     sums: dict[str, Counter[str]] = {}
     for label, mutants in result.items():
         for name in (stated[label].notebook, "the book"):
             sums.setdefault(name, Counter()).update(
-                displays=1, tried=mutants.tried, caught=mutants.caught, equivalent=len(mutants.equivalent),
+                displays=1,
+                tried=mutants.tried,
+                caught=mutants.caught,
+                equivalent=len(mutants.equivalent),
                 missed=len(mutants.missed),
             )
     sums["the book"] = sums.pop("the book", Counter())
@@ -77,23 +96,30 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("notebooks", nargs="*", type=Path)
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--stale", action="store_true")
     args = parser.parse_args()
     start = time.perf_counter()
     everything = ledger.displays(ROOT / "nbs")
+    changed = [display for display in everything.values() if not args.stale or is_stale(display)]
     notebooks = args.notebooks or [
-        ROOT / "nbs" / f"{name}.ipynb" for name in dict.fromkeys(display.notebook for display in everything.values())
+        ROOT / "nbs" / f"{name}.ipynb"
+        for name in dict.fromkeys(display.notebook for display in changed)
     ]
     names = {path.stem for path in notebooks}
     stated = {label: display for label, display in everything.items() if display.notebook in names}
 
     ran = tried(notebooks, args.jobs)
     result, wrong = judged(stated, ran)
-    lines, weak = table(stated, result)
+    kept = {
+        label: item
+        for label, item in ledger.read_mutants().items()
+        if label in everything and label not in stated
+    }
+    lines, weak = table(everything, kept | result)
     print("\n".join(lines))
     for label, mutants in result.items():
         for latex in mutants.missed:
             print(f"missed  {label}: {latex}")
-    kept = {label: item for label, item in ledger.read_mutants().items() if label in everything and label not in stated}
     ledger.write_mutants(kept | result)
     for line in wrong:
         print(line, file=sys.stderr)

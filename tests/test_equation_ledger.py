@@ -24,7 +24,8 @@ CALL = 'check_equation("eq-demo-difference", a=5, b=3, c=2)'
 def notebook(path, *cells):
     """Write a notebook of Markdown cells, which hold prose, and code cells, which don't start so."""
     made = [
-        nbformat.v4.new_code_cell(text) if text.startswith(("check", "not_", "from", "#|", "x", "import"))
+        nbformat.v4.new_code_cell(text)
+        if text.startswith(("check", "not_", "from", "#|", "x", "import"))
         else nbformat.v4.new_markdown_cell(text)
         for text in cells
     ]
@@ -37,8 +38,12 @@ def book(tmp_path, monkeypatch):
     pages = tmp_path / "pages"
     pages.mkdir()
     notebook(
-        pages / "01_demo.ipynb", "# Demo\n", DISPLAY, CALL,
-        "A sample is drawn:\n\n$$\nx \\sim N\n$$ (eq-demo-normal)", 'not_executed("eq-demo-normal", "a distribution")',
+        pages / "01_demo.ipynb",
+        "# Demo\n",
+        DISPLAY,
+        CALL,
+        "A sample is drawn:\n\n$$\nx \\sim N\n$$ (eq-demo-normal)",
+        'not_executed("eq-demo-normal", "a distribution")',
     )
     monkeypatch.chdir(pages)
     monkeypatch.setenv("NNBOOK_LEDGER", str(tmp_path / "ledger"))
@@ -66,7 +71,10 @@ def test_what_ran_leaves_no_hole(book):
     run_checks()
     ran = ledger.entries(book / "ledger")
     assert ledger.holes(ledger.displays(book / "pages"), ran) == []
-    assert [ran[label].executed for label in ("eq-demo-difference", "eq-demo-normal")] == [True, False]
+    assert [ran[label].executed for label in ("eq-demo-difference", "eq-demo-normal")] == [
+        True,
+        False,
+    ]
 
 
 def test_a_check_that_did_not_run_is_a_hole(book):
@@ -78,7 +86,9 @@ def test_a_check_that_did_not_run_is_a_hole(book):
 def test_a_display_changed_behind_its_check_is_a_hole(book):
     run_checks()
     path = book / "pages" / "01_demo.ipynb"
-    path.write_text(path.read_text(encoding="utf-8").replace("c = a - b", "c = a + b"), encoding="utf-8")
+    path.write_text(
+        path.read_text(encoding="utf-8").replace("c = a - b", "c = a + b"), encoding="utf-8"
+    )
     (hole,) = ledger.holes(ledger.displays(book / "pages"), ledger.entries(book / "ledger"))
     assert "other LaTeX" in hole
 
@@ -122,7 +132,9 @@ def about(book, monkeypatch):
     run_checks()
     monkeypatch.setattr(ledger, "MUTANTS", book / "mutants.json")
     known = site.Known(book / "pages")
-    known.mutants = {"eq-demo-difference": ledger.Mutants(ledger.digest("c = a - b"), 9, 8, ["c = -b + a"], [])}
+    known.mutants = {
+        "eq-demo-difference": ledger.Mutants(ledger.digest("c = a - b"), 9, 8, ["c = -b + a"], [])
+    }
     return known
 
 
@@ -161,7 +173,10 @@ def test_marks_tell_what_ran(about):
 
 
 def tags(source, before="Text.", *outputs):
-    cells = [nbformat.v4.new_markdown_cell(before), nbformat.v4.new_code_cell(source, outputs=list(outputs))]
+    cells = [
+        nbformat.v4.new_markdown_cell(before),
+        nbformat.v4.new_code_cell(source, outputs=list(outputs)),
+    ]
     read = read_notebook(nbformat.writes(nbformat.v4.new_notebook(cells=cells)))
     return read.cells[1].metadata.get("tags", [])
 
@@ -208,17 +223,24 @@ sys.exit(app.statuscode or bool(app._warncount))
 
 def render(book):
     out = book / "html"
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ledger.ROOT / "_ext"), str(ledger.ROOT)])}
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join([str(ledger.ROOT / "_ext"), str(ledger.ROOT)]),
+    }
     done = subprocess.run(
         [sys.executable, "-c", SITE, str(book / "pages"), str(out)],
-        env=environment, capture_output=True, text=True,
+        env=environment,
+        capture_output=True,
+        text=True,
     )
     return done, out
 
 
 @pytest.fixture
 def pages(book):
-    (book / "pages" / "ledger.md").write_text("---\norphan: true\n---\n# Ledger\n\n<!-- the ledger -->\n", encoding="utf-8")
+    (book / "pages" / "ledger.md").write_text(
+        "---\norphan: true\n---\n# Ledger\n\n<!-- the ledger -->\n", encoding="utf-8"
+    )
     path = book / "pages" / "01_demo.ipynb"
     content = json.loads(path.read_text(encoding="utf-8"))
     content["cells"].append(nbformat.v4.new_markdown_cell("As {eq}`eq-demo-difference` says."))
@@ -253,7 +275,9 @@ def test_without_a_ledger_the_page_still_renders(pages, monkeypatch):
     monkeypatch.delenv("NNBOOK_LEDGER")
     done, out = render(pages)
     assert done.returncode == 0, done.stderr
-    assert "when the outputs of this page were stored" in (out / "01_demo.html").read_text(encoding="utf-8")
+    assert "when the outputs of this page were stored" in (out / "01_demo.html").read_text(
+        encoding="utf-8"
+    )
 
 
 # ---- in a browser ------------------------------------------------------------------------------
@@ -268,7 +292,9 @@ def browser():
     if CHROMIUM is None or not (BUILT / "05_layer.html").exists():
         pytest.skip("needs Chromium and a built site")
     with api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"])
+        running = playwright.chromium.launch(
+            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
+        )
         yield running
         running.close()
 

@@ -18,7 +18,13 @@ from nnbook.validation.equations import check
 from nnbook.validation.equations.mutants import mutants, try_mutants
 
 NBS = ledger.ROOT / "nbs"
-EXAMPLES = ("01_backprop_walkthrough", "05_layer", "07_optimizers", "08_sequential", "A2_backpropagation")
+EXAMPLES = (
+    "01_backprop_walkthrough",
+    "05_layer",
+    "07_optimizers",
+    "08_sequential",
+    "A2_backpropagation",
+)
 ONE_IN = 6
 RUN_THEM = "run make mutants, and commit tests/mutants.json"
 LISTED = ledger.read_equivalent()
@@ -43,7 +49,9 @@ def sample(latex, latex_bindings, **arguments):
             tried += 1
             try:
                 with np.errstate(all="ignore"):
-                    check.check_latex(mutant.latex, latex_bindings, after=after, approx=approx, **arguments)
+                    check.check_latex(
+                        mutant.latex, latex_bindings, after=after, approx=approx, **arguments
+                    )
                 missed.append(ledger.normal(mutant.latex))
             except check.EquationError:
                 pass
@@ -70,7 +78,9 @@ def test_sample_of_mutants_is_caught(name, monkeypatch):
     monkeypatch.delenv("NNBOOK_LEDGER", raising=False)
     monkeypatch.setattr(check, "OBSERVERS", [sample])
     checks = run_cells(name)
-    assert {item.label for item in checks} == {label for label, d in STATED.items() if d.notebook == name}
+    assert {item.label for item in checks} == {
+        label for label, d in STATED.items() if d.notebook == name
+    }
     survivors = [
         f"{item.label}: {latex}"
         for item in checks
@@ -92,15 +102,21 @@ def test_a_check_that_does_not_bite_is_seen():
 
 
 def test_every_display_has_its_mutants_tried_as_it_is_now():
-    executed = {label for label, display in STATED.items() if not display.check.startswith("not_executed")}
+    executed = {
+        label for label, display in STATED.items() if not display.check.startswith("not_executed")
+    }
     assert sorted(executed - KNOWN.keys()) == [], RUN_THEM
     assert sorted(KNOWN.keys() - executed) == [], RUN_THEM
-    stale = [label for label in executed if KNOWN[label].digest != ledger.digest(STATED[label].latex)]
+    stale = [
+        label for label in executed if KNOWN[label].digest != ledger.digest(STATED[label].latex)
+    ]
     assert stale == [], RUN_THEM
 
 
 def test_every_chapter_catches_ninety_nine_in_a_hundred():
-    lines, weak = run_mutants.table(STATED, {label: item for label, item in KNOWN.items() if label in STATED})
+    lines, weak = run_mutants.table(
+        STATED, {label: item for label, item in KNOWN.items() if label in STATED}
+    )
     assert weak == [], "\n".join(lines)
     assert sum(item.tried for item in KNOWN.values()) > 5000
 
@@ -114,7 +130,9 @@ def test_counts_add_up():
 def test_equivalent_mutants_are_missed_ones_with_a_reason():
     assert sorted(LISTED.keys() - STATED.keys()) == []
     for label, items in LISTED.items():
-        assert sorted(items) == sorted(KNOWN[label].equivalent), f"{label}: listed, but caught or no mutant"
+        assert sorted(items) == sorted(KNOWN[label].equivalent), (
+            f"{label}: listed, but caught or no mutant"
+        )
         for latex, reason in items.items():
             assert len(reason.split()) >= 4, f"{label}: {reason!r} is no reason"
             assert latex != ledger.normal(STATED[label].latex)
@@ -124,7 +142,9 @@ def test_equivalent_mutants_are_missed_ones_with_a_reason():
 
 
 def entry(*missed, latex="c = a", tried=5):
-    return ledger.Entry("eq-x", latex, tried=tried, missed=[{"latex": text, "kind": "sign"} for text in missed])
+    return ledger.Entry(
+        "eq-x", latex, tried=tried, missed=[{"latex": text, "kind": "sign"} for text in missed]
+    )
 
 
 def test_listed_mutants_that_are_caught_are_an_error():
@@ -159,9 +179,19 @@ def test_an_equivalent_mutant_needs_a_reason(tmp_path: Path, text):
 
 def test_a_mutant_is_missed_when_every_check_of_its_display_misses_it(tmp_path):
     def line(*missed):
-        record = {"label": "eq-x", "latex": "c = a", "exception": "", "mutants": {
-            "tried": 3, "caught": 3 - len(missed), "missed": [{"latex": text, "kind": "sign"} for text in missed]}}
+        record = {
+            "label": "eq-x",
+            "latex": "c = a",
+            "exception": "",
+            "mutants": {
+                "tried": 3,
+                "caught": 3 - len(missed),
+                "missed": [{"latex": text, "kind": "sign"} for text in missed],
+            },
+        }
         return json.dumps(record) + os.linesep
 
-    (tmp_path / "checks-1.jsonl").write_text(line("c = -a", "c = b") + line("c = b"), encoding="utf-8")
+    (tmp_path / "checks-1.jsonl").write_text(
+        line("c = -a", "c = b") + line("c = b"), encoding="utf-8"
+    )
     assert [mutant["latex"] for mutant in ledger.entries(tmp_path)["eq-x"].missed] == ["c = b"]

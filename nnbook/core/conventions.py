@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 Array = NDArray[Any]
 #: What may stand for a source of randomness; see `as_generator`.
 Seed = Union[np.random.Generator, int, None]  # noqa: UP007 (evaluated at run time, on Python 3.10)
+_FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 # %% ../../nbs/00_preface.ipynb #25da737c
 def as_dtype(dtype: DTypeLike) -> np.dtype[Any]:
@@ -46,7 +47,7 @@ def as_dtype(dtype: DTypeLike) -> np.dtype[Any]:
 
 # %% ../../nbs/00_preface.ipynb #57379c76
 def as_floats(
-    name: str, X: ArrayLike, dtype: DTypeLike | None = None, owner: str = "nnbook"
+    name: str, X: ArrayLike, dtype: DTypeLike | None = None, owner: object = "nnbook"
 ) -> Array:
     """`X` as an array of real floating-point numbers of any shape.
 
@@ -75,7 +76,7 @@ def as_floats(
     ValueError
         If `X` is a ragged list.
     """
-    if type(X) is np.ndarray and dtype is not None and X.dtype == dtype:
+    if type(X) is np.ndarray and (X.dtype in _FLOATS if dtype is None else X.dtype == dtype):
         return X
     try:
         found = np.asarray(X)
@@ -86,7 +87,7 @@ def as_floats(
         raise TypeError(f"{owner} expects {name} as an array of real numbers, "
                         f"got {_kind_of(X, found)}")
     if dtype is None:
-        dtype = found.dtype if found.dtype in (np.float32, np.float64) else np.float64
+        dtype = found.dtype if found.dtype in _FLOATS else np.float64
     with np.errstate(over="ignore"):  # what overflows becomes inf, which check_finite names
         return found.astype(dtype, copy=False)
 
@@ -97,7 +98,7 @@ def _kind_of(X: Any, found: Array) -> str:
 # %% ../../nbs/00_preface.ipynb #3d6e793f
 def as_batch(
     name: str, X: ArrayLike, n: int | None = None, dtype: DTypeLike | None = None,
-    owner: str = "nnbook",
+    owner: object = "nnbook",
 ) -> Array:
     """`X` as a batch: one example a row.
 
@@ -142,6 +143,9 @@ def check_finite(name: str, X: Array) -> None:
 
     See :ref:`ch-preface`.
     """
+    x = X.ravel(order="K")
+    if np.isfinite(np.dot(x, x)):  # one pass and no table; it may overflow, hence the rest
+        return
     finite = np.isfinite(X)
     if not finite.all():
         where = tuple(int(i) for i in np.argwhere(~finite)[0])

@@ -7,6 +7,8 @@ __all__ = ['Layer', 'ParameterView', 'DenseLayer']
 
 # %% ../../nbs/05_layer.ipynb #cdff6a50
 import copy
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,15 @@ from nnbook.core.conventions import (
 from .initializers import Initializer, default_initializer
 
 # %% ../../nbs/05_layer.ipynb #cb4bc3f3
+def _copy_into(view: Array, name: str, values: ArrayLike, owner: object) -> None:
+    """Write `values` over `view`, or refuse them and change nothing."""
+    values = as_floats(name, values, view.dtype, owner)
+    if values.shape != view.shape:
+        raise ValueError(f"{owner} expects {name} of shape {view.shape}, got {values.shape}")
+    check_finite(name, values)
+    view[...] = values
+
+
 class Layer(Component):
     """A function of a batch with parameters of its own: the base class of every layer.
 
@@ -54,7 +65,7 @@ class Layer(Component):
     ----------
     theta, grad : ndarray, shape (n_params,)
         All parameters, and the gradient of the cost by them, as two flat vectors.
-    params, grads : dict of ndarray
+    params, grads : mapping of str to ndarray
         The same numbers by name and in their shapes: every entry is a view into `theta` or `grad`.
     """
 
@@ -82,21 +93,40 @@ class Layer(Component):
         """How many numbers the layer learns."""
         return self.theta.size
 
+    @property
+    def theta(self) -> Array:
+        return self._theta
+
+    @theta.setter
+    def theta(self, values: ArrayLike) -> None:
+        _copy_into(self._theta, "theta", values, self)
+
+    @property
+    def grad(self) -> Array:
+        return self._grad
+
+    @grad.setter
+    def grad(self, values: ArrayLike) -> None:
+        _copy_into(self._grad, "grad", values, self)
+
     def bind(self, theta: Array, grad: Array) -> None:
         """Move the parameters into the given vectors, of shape (n_params,), and view them there."""
         theta[:], grad[:] = self.theta, self.grad
         self._view(theta, grad)
 
     def _view(self, theta: Array, grad: Array) -> None:
-        self.theta, self.grad = theta, grad
-        self.params: dict[str, Array] = {}
-        self.grads: dict[str, Array] = {}
+        self._theta, self._grad = theta, grad
+        params: dict[str, Array] = {}
+        grads: dict[str, Array] = {}
         start = 0
         for name, shape in self.shapes.items():
             stop = start + int(np.prod(shape))
-            self.params[name] = theta[start:stop].reshape(shape)
-            self.grads[name] = grad[start:stop].reshape(shape)
+            params[name] = theta[start:stop].reshape(shape)
+            grads[name] = grad[start:stop].reshape(shape)
             start = stop
+        # proxies: an entry can be written to, but not replaced by an array of its own
+        self.params: Mapping[str, Array] = MappingProxyType(params)
+        self.grads: Mapping[str, Array] = MappingProxyType(grads)
 
     def astype(self, dtype: DTypeLike) -> Any:
         """A copy of the layer that computes in `dtype` (float32 or float64)."""
@@ -107,11 +137,14 @@ class Layer(Component):
 
     def __getstate__(self) -> dict[str, Any]:
         state = {name: value for name, value in self.__dict__.items() if name not in ("params", "grads")}
-        return {**state, "theta": self.theta.copy(), "grad": self.grad.copy(), "in_network": False}
+        return {**state, "_theta": self.theta.copy(), "_grad": self.grad.copy(), "in_network": False}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
-        self._view(self.theta, self.grad)  # a copied view is no longer a view
+        self._view(self._theta, self._grad)  # a copied view is no longer a view
+
+    def __copy__(self) -> Any:
+        return copy.deepcopy(self)  # two layers can't share what they keep for backward
 
 # %% ../../nbs/05_layer.ipynb #f02f5604
 class ParameterView:
@@ -129,13 +162,8 @@ class ParameterView:
         return self if layer is None else getattr(layer, self.where)[self.name]
 
     def __set__(self, layer: Any, values: ArrayLike) -> None:
-        view = self.__get__(layer)
         attribute = self.name if self.where == "params" else f"d{self.name}"
-        values = as_floats(attribute, values, view.dtype, str(layer))
-        if values.shape != view.shape:
-            raise ValueError(f"{layer} expects {attribute} of shape {view.shape}, got {values.shape}")
-        check_finite(attribute, values)
-        view[...] = values
+        _copy_into(self.__get__(layer), attribute, values, layer)
 
 # %% ../../nbs/05_layer.ipynb #51dfa840
 class DenseLayer(Layer):
@@ -201,7 +229,7 @@ class DenseLayer(Layer):
         -------
         ndarray, shape (m, n_out)
         """
-        self.X = X = as_batch("X", X, self.n_in, self.dtype, str(self))
+        self.X = X = as_batch("X", X, self.n_in, self.dtype, self)
         self.gave_logits = logits
         Z = X @ self.W
         Z += self.b
@@ -231,16 +259,14 @@ class DenseLayer(Layer):
         if X is None:
             raise RuntimeError(f"{self}.backward needs what forward keeps: call forward first")
         m = len(X)
-        dY = as_batch("dY", dY, self.n_out, self.dtype, f"{self}.backward")
+        dY = as_batch("dY", dY, self.n_out, self.dtype, self)
         if len(dY) != m:
             raise ValueError(f"{self}.backward expects dY of shape {(m, self.n_out)}, "
                              f"as its last X had {m} rows, got {dY.shape}")
         dZ = dY if self.gave_logits else self.activation.backward(dY)
-        dW, db = self.dW, self.db
-        np.matmul(X.T, dZ, out=dW)
-        dW /= m
-        np.sum(dZ, axis=0, out=db)
-        db /= m
+        mean_dZ = dZ / m
+        np.matmul(X.T, mean_dZ, out=self.dW)
+        mean_dZ.sum(axis=0, out=self.db)
         return dZ @ self.W.T if want_dX else None
 
     def __str__(self) -> str:

@@ -189,13 +189,14 @@ def _one_epoch(model: "Model", optimizer: Optimizer, epoch: int,
     total, hits, seen, step = 0.0, 0.0, 0, 0
     for step, (X, Y) in enumerate(pairs, 1):
         A = network.forward(X, logits=fused)
-        J = float(loss.per_example(A, Y, logits=fused).mean())
+        m = len(X)
+        J = float(loss.per_example(A, Y, logits=fused).sum()) / m
         network.backward(loss.backward(), want_dX=False)
         _stop_if_not_finite(model, J, before, epoch, step)
         optimizer.step(network.theta, network.grad)
-        total += J * len(X)
-        hits += _share_of_hits(loss, A, Y, fused) * len(X)
-        seen += len(X)
+        total += J * m
+        hits += _share_of_hits(loss, A, Y, fused) * m
+        seen += m
         if bar is not None:
             bar.update()
     if not np.isfinite(network.theta).all():
@@ -207,7 +208,8 @@ def _one_epoch(model: "Model", optimizer: Optimizer, epoch: int,
 def _share_of_hits(loss: Loss, A: Array, Y: Array, logits: bool) -> float:
     if not loss.classifies:
         return 0.0
-    return float((loss.classes(A, logits=logits) == loss.classes(Y)).mean())
+    right = loss.classes(A, logits=logits) == loss.classes(Y)
+    return float(np.count_nonzero(right) / right.size)
 
 # %% ../../nbs/12_model.ipynb #7b53a6aa
 def _stop_if_not_finite(model: "Model", J: float, before: Array, epoch: int, step: int) -> None:

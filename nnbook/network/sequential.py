@@ -7,7 +7,8 @@ __all__ = ['Sequential']
 
 # %% ../../nbs/08_sequential.ipynb #4cd160ca
 import copy
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -17,11 +18,9 @@ from nnbook.core.conventions import (
     Array,
     Component,
     as_dtype,
-    as_floats,
-    check_finite,
     check_instance,
 )
-from ..core.layer import Layer
+from ..core.layer import Layer, _copy_into
 
 # %% ../../nbs/08_sequential.ipynb #af5b80ee
 class Sequential(Component):
@@ -39,7 +38,7 @@ class Sequential(Component):
     theta, grad : ndarray, shape (n_params,)
         Every parameter of the network, and the gradient of the cost by it, as two flat vectors.
         Each layer's W, b, dW and db are views into them. Assigning to `theta` copies.
-    params, grads : dict of ndarray
+    params, grads : mapping of str to ndarray
         The same by name: ``"W1"``, ``"b1"``, ``"W2"``, …, where the number is the layer's, from 1.
     """
 
@@ -68,16 +67,18 @@ class Sequential(Component):
         """Lay all parameters into one vector, and all gradients into another."""
         self._theta = np.empty(self.n_params, self.dtype)
         self._grad = np.empty(self.n_params, self.dtype)
-        self.params: dict[str, Array] = {}
-        self.grads: dict[str, Array] = {}
+        params: dict[str, Array] = {}
+        grads: dict[str, Array] = {}
         start = 0
         for l, layer in enumerate(self.layers, 1):
             stop = start + layer.n_params
             layer.bind(self._theta[start:stop], self._grad[start:stop])
             layer.in_network = True
-            self.params.update({f"{name}{l}": P for name, P in layer.params.items()})
-            self.grads.update({f"{name}{l}": dP for name, dP in layer.grads.items()})
+            params.update({f"{name}{l}": P for name, P in layer.params.items()})
+            grads.update({f"{name}{l}": dP for name, dP in layer.grads.items()})
             start = stop
+        self.params: Mapping[str, Array] = MappingProxyType(params)
+        self.grads: Mapping[str, Array] = MappingProxyType(grads)
 
     @property
     def n_in(self) -> int:
@@ -102,12 +103,7 @@ class Sequential(Component):
 
     @theta.setter
     def theta(self, values: ArrayLike) -> None:
-        values = as_floats("theta", values, self.dtype, "Sequential")
-        if values.shape != self._theta.shape:
-            raise ValueError(f"the network has theta of shape {self._theta.shape}, "
-                             f"got {values.shape}")
-        check_finite("theta", values)
-        self._theta[:] = values
+        _copy_into(self._theta, "theta", values, "the network")
 
     @property
     def grad(self) -> Array:

@@ -108,7 +108,7 @@ def batches(X: ArrayLike, Y: ArrayLike, batch_size: int, rng: Seed | bool = Fals
                 yield X[start:start + batch_size], Y[start:start + batch_size]
             else:
                 chosen = order[start:start + batch_size]
-                yield X[chosen], Y[chosen]
+                yield X.take(chosen, axis=0), Y.take(chosen, axis=0)
 
     return one_pass()  # a generator would check its arguments only at the first batch
 

@@ -369,7 +369,7 @@ def plot_confusion_matrix(
     names = [str(c) for c in classes] if names is None else [str(name) for name in names]
     if len(names) != K:
         raise ValueError(f"names must name the {K} classes, got {len(names)} names")
-    side = min(2.2 + 0.45 * K, 8.0)
+    side = min(2.0 + 0.3 * K, 8.0)
     ax = _axes(ax, (side, side))
     image = ax.imshow(share, cmap="Blues", vmin=0, vmax=1)
     for j in range(K):
