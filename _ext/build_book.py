@@ -40,7 +40,8 @@ def ledger_is_whole() -> bool:
     wrong = equation_ledger.holes(stated, ran)
     print("\n".join(wrong), end="\n" if wrong else "", file=sys.stderr)
     executed = sum(entry.executed for entry in ran.values())
-    print(f"{len(stated)} displays, {executed} executed, {len(ran) - executed} exceptions", flush=True)
+    exceptions = len(ran) - executed
+    print(f"{len(stated)} displays, {executed} executed, {exceptions} exceptions", flush=True)
     return not wrong
 
 

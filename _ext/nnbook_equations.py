@@ -151,7 +151,7 @@ def wrapped(latex: str) -> str:
 
 
 def mark_page(app: Sphinx, page: str, template: str, context: dict[str, Any], doctree: Any) -> None:
-    """Put the marks beside the numbers, the numbers on the checks, and the LaTeX of what is cited."""
+    """Put marks beside the numbers, numbers on the checks, and the LaTeX of what is cited."""
     body = context.get("body")
     if not body or app.builder.format != "html":
         return
@@ -172,7 +172,9 @@ def mark_page(app: Sphinx, page: str, template: str, context: dict[str, Any], do
         data = json.dumps(latex, ensure_ascii=False).replace("<", r"\u003c")
         body += f'\n<script type="application/json" id="nn-equations">{data}</script>\n'
         if not app.env.get_domain("math").has_equations(page):  # type: ignore[attr-defined]
-            # Sphinx loads MathJax on pages with mathematics of their own; here it comes on hovering.
+            # Sphinx loads MathJax on pages with mathematics of their own; here it is for hovering.
+            settings = json.dumps(app.config.mathjax3_config or {})
+            app.add_js_file(None, body=f"window.MathJax = {settings}")
             app.add_js_file(app.config.mathjax_path, defer="defer")
     context["body"] = body
 
@@ -250,10 +252,9 @@ def ledger_text(about: Known, order: list[str]) -> str:
             "|:--|:--|:--|",
         ]
         for display in shown:
-            link = f'<a href="{name}.html#check-{display.label}" aria-label="the cell of this check">↗</a>'
-            lines.append(
-                f"| {{eq}}`{display.label}` | {mutants_cell(about, display)} | {code(display.check)} {link} |"
-            )
+            address = f"{name}.html#check-{display.label}"
+            check = f'{code(display.check)} <a href="{address}" aria-label="its cell">↗</a>'
+            lines.append(f"| {{eq}}`{display.label}` | {mutants_cell(about, display)} | {check} |")
         lines.append("")
     lines += ["## Equivalent mutants", "", *equivalent_text(about)]
     return "\n".join(lines)

@@ -85,7 +85,8 @@ def table(
     weak = []
     for name, count in sums.items():
         rate = count["caught"] / max(count["tried"] - count["equivalent"], 1)
-        numbers = f"{count['displays']:8} {count['tried']:6} {count['caught']:7} {count['equivalent']:11} {count['missed']:7}"
+        columns = (("displays", 8), ("tried", 7), ("caught", 8), ("equivalent", 12), ("missed", 8))
+        numbers = "".join(f"{count[column]:{width}}" for column, width in columns)
         lines.append(f"{name:28}{numbers} {100 * rate:6.1f} %")
         if rate < ENOUGH:
             weak.append(name)

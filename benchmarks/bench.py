@@ -39,7 +39,7 @@ def settings(threads: int) -> dict[str, str]:
         env[name] = str(threads)
     if threads == 1:
         env["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
-    env.update(PYTHONPATH=str(ROOT), PYTHONDONTWRITEBYTECODE="1", JAX_PLATFORMS="cpu", KERAS_BACKEND="jax",
+    env.update(PYTHONPATH=str(ROOT), JAX_PLATFORMS="cpu", KERAS_BACKEND="jax",
                TORCHINDUCTOR_CACHE_DIR=str(environment.FOLDER / "compiled"))
     return env
 
@@ -101,20 +101,26 @@ class Race:
                 worker.close()
             else:
                 self.workers[name] = worker
+                worker.eps_hat = answer["eps_hat"]
                 self.versions.update(answer["versions"])
 
-    def agree(self, steps: int, within: float = 1e-4) -> dict[str, float]:
-        """How far each program's losses are from those of plain NumPy in float64."""
-        found = {name: worker.ask("losses", steps=steps) for name, worker in list(self.workers.items())}
-        reference = found["NumPy, as a textbook, float64"]["losses"]
-        differences = {}
-        for name, answer in found.items():
-            if answer.get("losses") is not None:
-                differences[name] = max(abs(a - b) for a, b in zip(answer["losses"], reference))
-                if not differences[name] < within:
-                    self.drop(name, f"its losses differ by {differences[name]:.1e} from plain NumPy's")
-            elif "error" in answer:
+    def agree(self, references: dict[bool, list[float]]) -> dict[str, list[float]]:
+        """How far each program's losses are from plain NumPy's in float64, over 10 steps and all.
+
+        Rounding moves a float32 network off the float64 one, and Adam's first steps, whose size
+        does not depend on the gradient's, make the most of it: hence the wider bound at the end.
+        """
+        steps, differences = len(references[False]), {}
+        for name, worker in list(self.workers.items()):
+            answer = worker.ask("losses", steps=steps)
+            if "error" in answer:
                 self.drop(name, answer["error"])
+            elif answer["losses"] is not None:
+                far = [abs(a - b) for a, b in zip(answer["losses"], references[worker.eps_hat])]
+                differences[name] = [max(far[:10]), max(far)]
+                if not (max(far[:10]) < 1e-4 and max(far) < 1e-3):
+                    self.drop(name, "left out: its losses differ from plain NumPy's by "
+                                    f"{max(far[:10]):.1e} in 10 steps, {max(far):.1e} in {steps}")
         return differences
 
     def drop(self, name: str, reason: str) -> None:
@@ -155,6 +161,16 @@ def machine() -> dict[str, Any]:
             "system": f"{platform.system()} {platform.machine()}"}
 
 
+def plain_losses(task: Any, X: Any, labels: Any, eps_hat: bool, steps: int = 50) -> list[float]:
+    """The losses that every program must compute: those of plain NumPy in float64."""
+    import numpy as np
+    from reference import PlainNumPy
+    from tasks import first_batches, start_weights
+
+    net = PlainNumPy(start_weights(task), hidden=task.hidden, lr=task.lr, dtype=np.float64, eps_hat=eps_hat)
+    return [net.step(X[i].astype(np.float64), labels[i]) for i in first_batches(len(X), task.batch, steps)]
+
+
 def say(sentence: str) -> None:
     print(f"{datetime.datetime.now():%H:%M:%S}  {sentence}", flush=True)
 
@@ -177,10 +193,12 @@ def compare(arguments: argparse.Namespace, missing: dict[str, str]) -> dict[str,
 
     with tempfile.TemporaryDirectory(prefix="nnbook-bench-") as folder:
         data, log = Path(folder), Path(arguments.output)
-        np.savez(data / "digits.npz", X=X, labels=labels)
-        for name in ("spiral", "xor"):
-            P, classes = points(TASKS[name])
-            np.savez(data / f"{name}.npz", X=P, labels=classes)
+        examples = {"digits": (X, labels), "spiral": points(TASKS["spiral"]), "xor": points(TASKS["xor"])}
+        references = {}
+        for name, (rows, classes) in examples.items():
+            np.savez(data / f"{name}.npz", X=rows, labels=classes)
+            references[name] = {form: plain_losses(TASKS[name], rows, classes, form) for form in (False, True)}
+        del X, labels, examples
 
         def race(names: list[str], task: str, n: int) -> Race:
             new = Race(names, task, data / f"{task}.npz", n, log)
@@ -190,32 +208,24 @@ def compare(arguments: argparse.Namespace, missing: dict[str, str]) -> dict[str,
         for n in threads:
             say(f"{n} thread(s): {len(PROGRAMS)} programs are set up and compared over 50 steps")
             run = race(list(PROGRAMS), "digits", n)
-            results["agreement"][str(n)] = run.agree(steps=50)
+            results["agreement"][str(n)] = run.agree(references["digits"])
             say(f"{n} thread(s): {rounds} rounds of one epoch each")
             results["epoch"][str(n)] = run.run("epoch", rounds)
-            for name in [name for name in run.workers if PROGRAMS[name].predict is PROGRAMS["products alone"].predict]:
-                run.workers.pop(name).close()
-            if "Keras on JAX" in run.workers:
-                run.workers.pop("Keras on JAX").close()
-            for name in [name for name in run.workers if name.startswith("PyTorch, ")]:
+            for name in set(run.workers) - {"nnbook", "PyTorch", "JAX, jitted step", "scikit-learn"}:
                 run.workers.pop(name).close()
             results["predict"][str(n)] = run.run("predict", 2 * rounds, rows=10_000)
             run.close()
             results["missing"].update(run.missing)
         for n in threads[:1] if quick else threads:
             say(f"{n} thread(s): what each habit is worth")
-            run = race([*VARIANTS, "NumPy, as a textbook, float64"], "digits", n)
-            results["agreement"][str(n)].update(run.agree(steps=50))
-            run.workers.pop("NumPy, as a textbook, float64").close()
+            run = race(list(VARIANTS), "digits", n)
+            results["agreement"][str(n)].update(run.agree(references["digits"]))
             results["ablation"][str(n)] = run.run("epoch", rounds)
             run.close()
         say("small networks")
         for task in ("spiral", "xor"):
-            names = ["nnbook", "PyTorch", "NumPy, as a textbook, float64"]
-            run = race(names, task, 1)
-            results["agreement"][task] = run.agree(steps=50)
-            if names[-1] in run.workers:
-                run.workers.pop(names[-1]).close()
+            run = race(["nnbook", "PyTorch"], task, 1)
+            results["agreement"][task] = run.agree(references[task])
             results["small"][task] = {**run.run("epoch", 2 * rounds, warm=2), "steps": -(-3_200 // TASKS[task].batch)}
             run.close()
 

@@ -22,6 +22,7 @@ class Program:
     """A network with its first weights, its training examples, and a way to train."""
 
     packages: tuple[str, ...] = ("numpy",)
+    eps_hat = False  # where its Adam adds ε, see reference.py
 
     def __init__(self, task: Task, start: Weights, X: np.ndarray, labels: np.ndarray) -> None:
         self.task, self.start, self.X, self.labels = task, start, X, labels
@@ -294,6 +295,7 @@ class Keras(Program):
     """Keras on JAX: `model.fit`."""
 
     packages = ("keras", "jax")
+    eps_hat = True
 
     def build(self) -> None:
         os.environ["KERAS_BACKEND"] = "jax"
@@ -308,9 +310,7 @@ class Keras(Program):
         self.Y = self.one_hot()
 
     def losses(self, batches: Iterable[np.ndarray]) -> list[float]:
-        # train_on_batch returns the running mean: undo it
-        means = [float(np.ravel(self.model.train_on_batch(self.X[i], self.Y[i]))[0]) for i in batches]
-        return list(np.diff([0.0, *(k * mean for k, mean in enumerate(means, 1))]))
+        return [float(np.ravel(self.model.train_on_batch(self.X[i], self.Y[i]))[0]) for i in batches]
 
     def epoch(self, seed: int) -> None:
         self.model.fit(self.X, self.Y, batch_size=self.task.batch, epochs=1, verbose=0)
@@ -320,6 +320,7 @@ class ScikitLearn(Program):
     """scikit-learn's MLPClassifier: `partial_fit`, one pass a call, with its Adam kept."""
 
     packages = ("scikit-learn", "numpy")
+    eps_hat = True
 
     def build(self) -> None:
         from sklearn.neural_network import MLPClassifier
@@ -329,7 +330,7 @@ class ScikitLearn(Program):
                                    shuffle=True, random_state=0)
         self.classes = np.arange(self.task.sizes[-1])
         # the network comes into being with its first step: let it, then put in ours
-        self.model.partial_fit(self.X[:self.task.batch], self.labels[:self.task.batch], self.classes)
+        self.model.partial_fit(self.X[:self.task.batch], self.labels[:self.task.batch], classes=self.classes)
         self.model.coefs_ = [W.copy() for W, _ in self.start]
         self.model.intercepts_ = [b.copy() for _, b in self.start]
         del self.model._optimizer
@@ -337,12 +338,12 @@ class ScikitLearn(Program):
     def losses(self, batches: Iterable[np.ndarray]) -> list[float]:
         found = []
         for i in batches:
-            self.model.partial_fit(self.X[i], self.labels[i])
+            self.model.partial_fit(self.X[i], self.labels[i], classes=self.classes)
             found.append(float(self.model.loss_))
         return found
 
     def epoch(self, seed: int) -> None:
-        self.model.partial_fit(self.X, self.labels)
+        self.model.partial_fit(self.X, self.labels, classes=self.classes)
 
     def predict(self, X: np.ndarray) -> Any:
         return self.model.predict_proba(X)

@@ -17,10 +17,10 @@ class PlainNumPy:
     """A network of dense layers that Adam trains, one new array for each operation."""
 
     def __init__(self, start: Weights, *, hidden: str = "relu", lr: float = 0.001,
-                 dtype: Any = np.float32) -> None:
+                 dtype: Any = np.float32, eps_hat: bool = False) -> None:
         self.W = [W.astype(dtype) for W, _ in start]
         self.b = [b.astype(dtype) for _, b in start]
-        self.hidden, self.lr, self.dtype = hidden, lr, dtype
+        self.hidden, self.lr, self.dtype, self.eps_hat = hidden, lr, dtype, eps_hat
         self.t = 0
         self.m = [np.zeros_like(p) for p in (*self.W, *self.b)]
         self.v = [np.zeros_like(p) for p in (*self.W, *self.b)]
@@ -61,8 +61,14 @@ class PlainNumPy:
 
     def adam(self, gradients: list[np.ndarray], beta1: float = 0.9, beta2: float = 0.999,
              eps: float = 1e-8) -> None:
-        """Adam as its paper prints it."""
+        """Adam as its paper prints it.
+
+        With `eps_hat` ε is added to √v before the correction of v, not after it: the form at the
+        end of the paper's section 2, which Keras and scikit-learn take.
+        """
         self.t += 1
+        if self.eps_hat:
+            eps /= np.sqrt(1 - beta2**self.t)
         for k, (p, g) in enumerate(zip([*self.W, *self.b], gradients)):
             self.m[k] = beta1 * self.m[k] + (1 - beta1) * g
             self.v[k] = beta2 * self.v[k] + (1 - beta2) * g * g

@@ -52,6 +52,11 @@ def batch_order(m: int, seed: int) -> np.ndarray:
     return np.random.default_rng(seed).permutation(m)
 
 
+def first_batches(m: int, batch: int, steps: int) -> list[np.ndarray]:
+    """The rows of the batches over which the programs' losses are compared."""
+    return [np.arange(s * batch, (s + 1) * batch) % m for s in range(steps)]
+
+
 def digits(rows: int) -> tuple[np.ndarray, np.ndarray, str]:
     """Images as float32 rows, labels, and where they are from.
 

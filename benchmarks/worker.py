@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from ablation import VARIANTS
 from programs import PROGRAMS
-from tasks import TASKS, start_weights
+from tasks import TASKS, first_batches, start_weights
 
 
 def main(name: str, task_name: str, data: str) -> None:
@@ -30,12 +30,12 @@ def main(name: str, task_name: str, data: str) -> None:
                 with np.load(data) as archive:  # uncompressed, written by the driver
                     X, labels = archive["X"], archive["labels"]
                 program = kind(task, start_weights(task), X, labels)
+                answer["eps_hat"] = kind.eps_hat
                 answer["versions"] = {package: importlib.metadata.version(package)
                                       for package in kind.packages if package != "nnbook"}
             elif job["do"] == "losses":
                 m = task.batch
-                batches = [np.arange(s * m, (s + 1) * m) % len(X) for s in range(job["steps"])]
-                answer["losses"] = program.losses(batches)
+                answer["losses"] = program.losses(first_batches(len(X), m, job["steps"]))
             elif job["do"] == "epoch":
                 answer = timed(program.epoch, job["seed"])
             elif job["do"] == "predict":
