@@ -303,7 +303,7 @@ def browser():
 @pytest.mark.parametrize("target", ["same page", "other page"])
 def test_a_reference_shows_its_equation(browser, how, target):
     page = browser.new_page()
-    name = "05_layer" if target == "same page" else "A2_backpropagation"
+    name = "05_layer" if target == "same page" else "api"
     page.goto((BUILT / f"{name}.html").as_uri())
     page.wait_for_function("window.MathJax && MathJax.startup && MathJax.startup.promise")
     start = "#equation-" if target == "same page" else "0"
