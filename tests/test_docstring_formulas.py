@@ -1,7 +1,7 @@
 """A formula in a docstring is the labelled equation of its chapter.
 
 Docstrings are read in a terminal, so their formulas are written with the letters of the page, and
-each is marked with its equation: ``dW = (1/m) Xᵀ dZ`` (:eq:`eq-dense-dw`). Here such a formula is
+each is marked with its equation: ``dW = (1/m) Xᵀ dZ`` :eq:`eq-dense-dw`. Here such a formula is
 spelled in LaTeX, parsed by the grammar that the displays are parsed by, and compared with the
 display. Layout does not count, nor the bounds of a sum, nor on which side of = a thing stands.
 """
@@ -20,7 +20,7 @@ MODULES = [
     f"nnbook.core.{name}"
     for name in ("activations", "initializers", "layer", "losses", "optimizers")
 ]
-MARKED = re.compile(r"``(?P<formula>[^`]+)``\s+\(:eq:`(?P<label>eq-[a-z0-9-]+)`\)")
+MARKED = re.compile(r"``(?P<formula>[^`]+)``\s+:eq:`(?P<label>eq-[a-z0-9-]+)`")
 DISPLAYS = ledger.displays(ledger.ROOT / "nbs")
 
 

@@ -48,7 +48,7 @@ def test_every_display_is_labelled_and_checked_right_below(notebook):
     stated, checked = stated_and_checked(notebook)
     unlabelled = [latex.strip() for label, _, latex in stated if label is None]
     assert not unlabelled, "displays without a label `(eq-…)`:\n\n" + "\n\n".join(unlabelled)
-    where = {label: position for label, position, _ in checked}
+    where = {label: position for label, position, _ in reversed(checked)}  # its first check
     where_stated = {label: position for label, position, _ in stated}
     assert sorted(where_stated.keys() - where.keys()) == [], "labels without a check"
     assert sorted(where.keys() - where_stated.keys()) == [], "checks without a display"

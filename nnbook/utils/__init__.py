@@ -28,6 +28,7 @@ from nnbook.utils.visualization import (
     plot_history,
     plot_network,
     plot_weights,
+    save_history,
 )
 
 __all__ = [
@@ -36,5 +37,5 @@ __all__ = [
     "UndefinedMetricWarning", "accuracy", "confusion_matrix", "f1_score", "precision", "r2_score",
     "recall",
     "plot_activations", "plot_confusion_matrix", "plot_decision_boundary", "plot_digits",
-    "plot_gradients", "plot_history", "plot_network", "plot_weights",
+    "plot_gradients", "plot_history", "plot_network", "plot_weights", "save_history",
 ]
