@@ -445,7 +445,7 @@ def marked(case):
     return pytest.param(*case[1:], id=label, marks=[pytest.mark.xfail(strict=True, reason=reason)] if reason else [])
 
 
-@pytest.mark.parametrize(("names", "make", "call", "bad"), map(marked, ROWS))
+@pytest.mark.parametrize(("names", "make", "call", "bad"), [marked(case) for case in ROWS])
 def test_a_wrong_argument_is_named_and_changes_nothing(names, make, call, bad):
     thing = make()
     before = copy.deepcopy(state(thing))

@@ -380,6 +380,6 @@ def test_metrics_of_any_labels(pair, spelling):
 
 @EXAMPLES
 @given(st.integers(2, 12).flatmap(lambda m: st.tuples(*[hnp.arrays(np.float64, m, elements=st.one_of(
-    st.floats(-1e6, 1e6), st.sampled_from([0.0, 0.1, 1.0, -1e-300, 1e-300, 1e6])))] * 2)))
+    st.floats(-1e6, 1e6).filter(lambda x: x == 0 or abs(x) > 1e-100), st.sampled_from([0.0, 0.1, 1.0, 1e-6, 1e6])))] * 2)))
 def test_r2_of_any_numbers(pair):
     assert r2_score(*pair) == quietly(sklearn.metrics.r2_score, *pair)
