@@ -15,7 +15,7 @@ export OMP_NUM_THREADS ?= 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install book test mutants export notebooks xor spiral regression mnist serve lab lint clean
+.PHONY: help install book test mutants export notebooks xor spiral regression mnist bench serve lab lint clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -56,6 +56,9 @@ spiral: ## Run the experiment of chapter 14: a three-armed spiral
 regression: ## Run the experiment of chapter 15: sin(x)
 mnist: ## Run the experiment of chapter 16: handwritten digits
 
+bench: $(READY) ## Race PyTorch, JAX, Keras and scikit-learn; ARGS=--quick takes two minutes
+	@$(PY) benchmarks/bench.py $(ARGS)
+
 serve: book ## Build the site and serve it on http://localhost:8000
 	@echo "http://localhost:$(PORT)"
 	@$(PY) -m http.server --bind 127.0.0.1 --directory _build/html $(PORT)
@@ -72,5 +75,5 @@ lint: $(READY) ## ruff on package, notebooks and tests; mypy strict on the packa
 	@$(PY) -m mypy
 
 clean: ## Remove what the other targets made, .venv included
-	rm -rf $(VENV) _build build dist nnbook.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-bench _build build dist nnbook.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -37,9 +37,10 @@ def settings(threads: int) -> dict[str, str]:
     env = {name: value for name, value in os.environ.items() if name not in SLOWS_BLAS_DOWN}
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
         env[name] = str(threads)
+    env.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package is compiled
     if threads == 1:
         env["XLA_FLAGS"] = "--xla_cpu_multi_thread_eigen=false"
-    env.update(PYTHONPATH=str(ROOT), JAX_PLATFORMS="cpu", KERAS_BACKEND="jax",
+    env.update(PYTHONPATH=str(ROOT), PYTHONPYCACHEPREFIX=str(environment.FOLDER / "pycache"), JAX_PLATFORMS="cpu", KERAS_BACKEND="jax",
                TORCHINDUCTOR_CACHE_DIR=str(environment.FOLDER / "compiled"))
     return env
 
@@ -121,6 +122,8 @@ class Race:
                 if not (max(far[:10]) < 1e-4 and max(far) < 1e-3):
                     self.drop(name, "left out: its losses differ from plain NumPy's by "
                                     f"{max(far[:10]):.1e} in 10 steps, {max(far):.1e} in {steps}")
+        if "nnbook" in self.missing:
+            sys.exit(f"there is nothing to compare: nnbook: {self.missing['nnbook']}")
         return differences
 
     def drop(self, name: str, reason: str) -> None:
@@ -231,9 +234,11 @@ def compare(arguments: argparse.Namespace, missing: dict[str, str]) -> dict[str,
 
     say("imports, memory, the machine's limits")
     imports: dict[str, list[float]] = {"nnbook": [], "numpy": []}
-    for _ in range(5 if quick else 25):
+    for turn in range(6 if quick else 26):
         for module, found in imports.items():
-            found.append(measure("import", module))
+            seconds = measure("import", module)
+            if turn:
+                found.append(seconds)
     results["import"] = {"seconds": {name: report.summary(found) for name, found in imports.items()},
                          "ratio": report.ratios(imports, "nnbook")["numpy"]}
     sizes = [6_000, 60_000] if quick else [6_000, 60_000, 600_000]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 import time
@@ -72,23 +73,23 @@ def limits() -> dict[str, Any]:
 
     rng, products, memory = np.random.default_rng(0), {}, {}
     for n in (16, 32, 64, 128, 256, 512, 1024):
-        A, B = rng.normal(size=(2, n, n)).astype(np.float32)
-        out = np.empty_like(A)
-        products[n] = best_rate(lambda: np.matmul(A, B, out=out), 2 * n**3)
+        A, B, C = rng.normal(size=(3, n, n)).astype(np.float32)
+        products[n] = best_rate(functools.partial(np.matmul, A, B, out=C), 2 * n**3)
     for size in [2**k for k in range(12, 28)]:
         n = size // 8
         a, b = np.ones((2, n), np.float32)
-        memory[size] = best_rate(lambda: np.add(a, b, out=a), 12 * n)
+        memory[size] = best_rate(functools.partial(np.add, a, b, out=a), 12 * n)
     tiny = np.ones(4, np.float32)
     return {"products": products, "memory": memory,
-            "call": 1 / best_rate(lambda: np.add(tiny, tiny, out=tiny), 1)}
+            "call": 1 / best_rate(functools.partial(np.add, tiny, tiny, out=tiny), 1)}
 
 
 def parts(steps: str) -> dict[str, float]:
     """Median seconds of each part of a training step, as nnbook computes it, on one thread."""
     import numpy as np
-    from nnbook.core import Adam, CrossEntropyLoss
     from tasks import TASKS, digits, start_weights
+
+    from nnbook.core import Adam, CrossEntropyLoss
 
     task = TASKS["digits"]
     X, labels, _ = digits(60_000)

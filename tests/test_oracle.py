@@ -151,7 +151,7 @@ def test_losses_from_logits(name, activation):
     Z = 3 * rng.normal(size=(8, 4))
     for Y in (np.eye(4)[rng.integers(0, 4, 8)], rng.dirichlet(np.ones(4), size=8)):
         loss = make()
-        J, dZ = value_and_grad(lambda Z: naive(ACTIVATIONS[activation][1](Z), Y))(Z)
+        J, dZ = value_and_grad(lambda Z, Y=Y: naive(ACTIVATIONS[activation][1](Z), Y))(Z)
         assert loss.forward(Z, Y, logits=True) == pytest.approx(J, rel=TOLERANCE)
         assert_close(loss.backward() / len(Z), dZ, name)
 

@@ -48,6 +48,15 @@ SEEDS = st.integers(0, 2**32 - 1)
 ENDS = st.sampled_from([(CrossEntropyLoss, "Softmax"), (CrossEntropyLoss, "Sigmoid"), (BinaryCrossEntropyLoss, "Sigmoid"), (BinaryCrossEntropyLoss, "Softmax"),
                         (MSELoss, "Identity"), (MSELoss, "Tanh"), (MSELoss, "SELU")])
 
+KNOWN = {}  # what is wrong today: the name of a test, or of one of its cases, and why
+
+
+@pytest.fixture(autouse=True)
+def known(request):
+    reason = KNOWN.get(request.node.name) or KNOWN.get(request.node.originalname)
+    if reason:
+        request.node.add_marker(pytest.mark.xfail(strict=True, reason=reason))
+
 
 def numbers(dtype, shape, largest=10.0):
     width = np.dtype(dtype).itemsize * 8
@@ -505,6 +514,7 @@ def test_evenly_spread_takes_each_example_at_most_once(labels, share):
 @BOOK
 @given(tables(1e6, rows=(2, 10)))
 def test_standardised_columns_and_the_way_back(X):
+    X = np.where(np.abs(X) < 1e-30, 0, X)  # the whole range: test_numerical_care.py
     scale = Standardizer().fit(X)
     U = scale.transform(X)
     eps = np.finfo(X.dtype).eps

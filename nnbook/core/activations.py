@@ -13,7 +13,7 @@ from .conventions import Array, Component, as_floats, check_number
 
 # %% ../../nbs/03_activations.ipynb #2d6154fb
 class Activation(Component):
-    """A function A = g(Z) and its derivative: the base class of every activation.
+    """A function g and its derivative: the base class of every activation.
 
     A subclass implements `forward`, which leaves its output in ``self.A``, and `backward`. The
     object keeps what `backward` needs, so it serves one place in one network: `DenseLayer` takes
@@ -30,7 +30,7 @@ class Activation(Component):
     A: Array | None = None
 
     def forward(self, Z: ArrayLike) -> Array:
-        """A = g(Z).
+        """The output A: ``A = g(Z)`` :eq:`eq-dense-forward`.
 
         Parameters
         ----------
@@ -49,7 +49,9 @@ class Activation(Component):
         raise NotImplementedError
 
     def backward(self, dA: ArrayLike) -> Array:
-        """The signal for Z from the signal for A: dZ = dA ⊙ g'(Z), where g is elementwise.
+        """The signal for Z from the signal for A.
+
+        Where g is elementwise, ``dZᵢⱼ = dAᵢⱼ g'(zᵢⱼ)`` :eq:`eq-act-elementwise`.
 
         Parameters
         ----------
@@ -89,7 +91,7 @@ class Activation(Component):
 
 # %% ../../nbs/03_activations.ipynb #9dea49cd
 class Identity(Activation):
-    """A = Z, for the last layer of a regression; the derivative is 1."""
+    """The output is Z itself, for the last layer of a regression; the derivative is 1."""
 
     def forward(self, Z: ArrayLike) -> Array:
         self.A = self._numbers(Z)
@@ -101,7 +103,9 @@ class Identity(Activation):
 
 # %% ../../nbs/03_activations.ipynb #cc09e34c
 class ReLU(Activation):
-    """A = max(0, Z); the derivative is 1 where Z > 0 and 0 elsewhere.
+    """``ReLU(z) = max(0, z)`` :eq:`eq-relu`, element by element.
+
+    The derivative is 1 where Z > 0 and 0 elsewhere.
 
     Derived in :ref:`ch-activations`; Nair and Hinton (2010).
 
@@ -124,7 +128,9 @@ class ReLU(Activation):
 
 # %% ../../nbs/03_activations.ipynb #51d43836
 class LeakyReLU(Activation):
-    """A = Z where Z > 0 and αZ elsewhere; the derivative is 1 and α.
+    """``LeakyReLU(z) = max(αz, z)`` :eq:`eq-leaky-relu`, element by element.
+
+    The derivative is 1 where Z > 0 and α elsewhere.
 
     Derived in :ref:`ch-activations`; Maas, Hannun and Ng (2013).
 
@@ -154,9 +160,10 @@ class LeakyReLU(Activation):
 
 # %% ../../nbs/03_activations.ipynb #be3c1243
 class Sigmoid(Activation):
-    """A = 1 / (1 + e^−Z), computed from e^−|Z| so that neither side overflows.
+    """``σ(z) = 1 / (1 + e^−z)`` :eq:`eq-sigmoid`, element by element.
 
-    The derivative is A(1 − A). Derived in :ref:`ch-activations`.
+    Computed from e^−|z|, so that neither side overflows. The derivative:
+    ``σ'(z) = σ(z) (1 − σ(z))`` :eq:`eq-sigmoid-derivative`. Derived in :ref:`ch-activations`.
 
     Examples
     --------
@@ -177,7 +184,9 @@ class Sigmoid(Activation):
 
 # %% ../../nbs/03_activations.ipynb #53202d74
 class Tanh(Activation):
-    """A = tanh Z; the derivative is 1 − A².
+    """``g(z) = tanh(z)`` :eq:`eq-tanh`, element by element.
+
+    The derivative: ``g'(z) = 1 − g(z)²`` :eq:`eq-tanh-derivative`.
 
     Derived in :ref:`ch-activations`.
     """
@@ -193,11 +202,12 @@ class Tanh(Activation):
 
 # %% ../../nbs/03_activations.ipynb #7ea9db0c
 class Softmax(Activation):
-    """Each row of scores as probabilities: Aᵢⱼ = e^Zᵢⱼ / Σₖ e^Zᵢₖ, over the last axis.
+    """Each row of scores as probabilities, over the last axis.
 
-    The row's largest score is subtracted first, which changes nothing and keeps e^Z from
-    overflowing. `backward` multiplies by the Jacobian diag(a) − a aᵀ of each row without forming
-    it: dZᵢⱼ = Aᵢⱼ (dAᵢⱼ − Σₖ dAᵢₖ Aᵢₖ).
+    A row's ``S = Σₖ e^zₖ`` :eq:`eq-softmax` and ``aⱼ = e^zⱼ / S`` :eq:`eq-softmax`. Its largest
+    score is subtracted first, which changes nothing and keeps e^z from overflowing. `backward`
+    multiplies by each row's Jacobian ``∂a/∂z = diag(a) − a aᵀ`` :eq:`eq-softmax-jacobian`
+    without forming it: ``dZᵢⱼ = aᵢⱼ (dAᵢⱼ − Σₖ dAᵢₖ aᵢₖ)`` :eq:`eq-softmax-backward`.
 
     Derived in :ref:`ch-activations`; Bridle (1990).
 
@@ -227,7 +237,9 @@ class Softmax(Activation):
 
 # %% ../../nbs/03_activations.ipynb #b0aaa698
 class SELU(Activation):
-    """A = λZ where Z > 0 and λα(e^Z − 1) elsewhere; the derivative is λ and A + λα.
+    """``SELU(z) = λz if z > 0, λα (e^z − 1) if z ≤ 0`` :eq:`eq-selu`, element by element.
+
+    ``SELU'(z) = λ if z > 0, SELU(z) + λα if z < 0`` :eq:`eq-selu-derivative`.
 
     α and λ make mean 0 and variance 1 a fixed point of a layer with LeCun weights. Derived in
     :ref:`ch-activations`; Klambauer and others (2017).

@@ -144,8 +144,9 @@ def check_finite(name: str, X: Array) -> None:
     See :ref:`ch-preface`.
     """
     x = X.ravel(order="K")
-    if np.isfinite(np.dot(x, x)):  # one pass and no table; it may overflow, hence the rest
-        return
+    with np.errstate(over="ignore", invalid="ignore"):
+        if np.isfinite(np.dot(x, x)):  # one pass and no table; it may overflow, hence the rest
+            return
     finite = np.isfinite(X)
     if not finite.all():
         where = tuple(int(i) for i in np.argwhere(~finite)[0])

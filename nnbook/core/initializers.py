@@ -32,7 +32,8 @@ class Initializer(Component):
     Parameters
     ----------
     distribution : "normal" or "uniform"
-        N(0, v), or U[−r, r] with r = √(3v), which has the same variance v.
+        N(0, v), or U[−r, r] with ``r = √(3v)`` :eq:`eq-init-limit`, which has the same
+        variance v.
 
     Raises
     ------
@@ -78,7 +79,7 @@ class Initializer(Component):
 
 # %% ../../nbs/04_initializers.ipynb #2cfdbc6f
 class He(Initializer):
-    """v = 2 / ((1 + α²) n_in), for ReLU (α = 0) and LeakyReLU.
+    """``v = 2 / ((1 + α²) n_in)`` :eq:`eq-init-he`, for ReLU (α = 0) and LeakyReLU.
 
     Derived in :ref:`ch-initializers`; He and others (2015).
 
@@ -104,7 +105,7 @@ class He(Initializer):
 
 # %% ../../nbs/04_initializers.ipynb #bb07de74
 class Xavier(Initializer):
-    """v = 2 / (n_in + n_out), for Tanh and Sigmoid.
+    """``v = 2 / (n_in + n_out)`` :eq:`eq-init-xavier`, for Tanh and Sigmoid.
 
     Derived in :ref:`ch-initializers`; Glorot and Bengio (2010).
 
@@ -122,7 +123,7 @@ class Xavier(Initializer):
 
 # %% ../../nbs/04_initializers.ipynb #14247149
 class LeCun(Initializer):
-    """v = 1 / n_in, for SELU.
+    """``v = 1 / n_in`` :eq:`eq-init-lecun`, for SELU.
 
     Derived in :ref:`ch-initializers`; LeCun and others (1998), Klambauer and others (2017).
 

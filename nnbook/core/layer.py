@@ -167,10 +167,13 @@ class ParameterView:
 
 # %% ../../nbs/05_layer.ipynb #51dfa840
 class DenseLayer(Layer):
-    """Every output sees every input: Z = XW + b, A = g(Z).
+    """Every output sees every input.
 
-    Backward, with dA of the shape of A: dZ = dA ⊙ g'(Z) (or the activation's own rule),
-    dW = (1/m) Xᵀ dZ, db = (1/m) Σᵢ dZᵢ, dX = dZ Wᵀ. Derived in :ref:`ch-layer`.
+    Forward, ``Z = XW + b`` :eq:`eq-dense-forward` and ``A = g(Z)`` :eq:`eq-dense-forward`.
+    Backward, with dA of the shape of A, ``dZᵢⱼ = dAᵢⱼ g'(zᵢⱼ)`` :eq:`eq-dense-dz`, or the
+    activation's own rule; ``dW = (1/m) Xᵀ dZ`` :eq:`eq-dense-dw`,
+    ``dbⱼ = (1/m) Σᵢ dZᵢⱼ`` :eq:`eq-dense-db`, ``dX = dZ Wᵀ`` :eq:`eq-dense-dx`.
+    Derived in :ref:`ch-layer`.
 
     Parameters
     ----------
@@ -216,7 +219,7 @@ class DenseLayer(Layer):
         self.gave_logits = False
 
     def forward(self, X: ArrayLike, *, logits: bool = False) -> Array:
-        """A = g(XW + b), or Z = XW + b alone if `logits` is true.
+        """A, or if `logits` is true ``Z = XW + b`` :eq:`eq-dense-forward` alone.
 
         Parameters
         ----------

@@ -16,7 +16,9 @@ from .conventions import Array, Component, as_batch, as_floats, check_finite
 
 # %% ../../nbs/06_losses.ipynb #b964ec7e
 class Loss(Component):
-    """ℓᵢ, what one example costs. The cost of a batch is the mean J = (1/m) Σᵢ ℓᵢ.
+    """ℓᵢ, what one example costs.
+
+    The cost of a batch is the mean, ``J = (1/m) Σᵢ ℓᵢ`` :eq:`eq-losses-nll`.
 
     Derived in chapter 6, :ref:`ch-losses`. A subclass implements `per_example`; it may narrow
     `targets` and name an activation in `fused_with`.
@@ -109,10 +111,11 @@ class Loss(Component):
 
 # %% ../../nbs/06_losses.ipynb #cdb1afbc
 class MSELoss(Loss):
-    """ℓᵢ = (1/n) Σⱼ (aᵢⱼ − yᵢⱼ)², the squared error, averaged over the n outputs.
+    """The squared error, averaged over the n outputs.
 
-    The negative log-likelihood of normal noise; dA = (2/n)(A − Y). Targets have the shape
-    (m, n) of A, and (m,) does for one output.
+    ``ℓᵢ = (1/n) Σⱼ (aᵢⱼ − yᵢⱼ)²`` :eq:`eq-losses-mse`, the negative log-likelihood of normal
+    noise; ``dAᵢⱼ = (2/n) (aᵢⱼ − yᵢⱼ)`` :eq:`eq-losses-mse-da`. Targets have the shape (m, n) of
+    A, and (m,) does for one output.
 
     Examples
     --------
@@ -150,11 +153,13 @@ def _one_hot_targets(labels: Array, n_classes: int, dtype: DTypeLike) -> Array:
 
 # %% ../../nbs/06_losses.ipynb #7d8bedbf
 class CrossEntropyLoss(Loss):
-    """ℓᵢ = −Σⱼ yᵢⱼ ln aᵢⱼ, for rows of probabilities, one column a class.
+    """The cross-entropy of rows of probabilities, one column a class.
 
-    Fused with `Softmax`: from logits ℓᵢ = ln Σⱼ e^zᵢⱼ − Σⱼ yᵢⱼ zᵢⱼ and dZ = A − Y. From
-    probabilities dA = −Y/A, and ln a is taken of at least the smallest normal number, so that ℓ
-    stays finite. The sum goes over the classes; it is no mean.
+    ``ℓᵢ = −Σⱼ yᵢⱼ ln aᵢⱼ`` :eq:`eq-losses-ce`. Fused with `Softmax`: from logits
+    ``ℓ = ln Σₖ e^zₖ − Σⱼ yⱼ zⱼ`` :eq:`eq-losses-ce-logits` for each row, and
+    ``dZ = A − Y`` :eq:`eq-losses-ce-dz`. From probabilities
+    ``dAᵢⱼ = −yᵢⱼ / aᵢⱼ`` :eq:`eq-losses-ce-da`, and ln a is taken of at least the smallest normal
+    number, so that ℓ stays finite. The sum goes over the classes; it is no mean.
 
     Examples
     --------
@@ -209,10 +214,13 @@ class CrossEntropyLoss(Loss):
 
 # %% ../../nbs/06_losses.ipynb #e72720da
 class BinaryCrossEntropyLoss(Loss):
-    """ℓᵢ = −(1/n) Σⱼ [yᵢⱼ ln aᵢⱼ + (1 − yᵢⱼ) ln(1 − aᵢⱼ)], averaged over n independent outputs.
+    """The cross-entropy of yes and no, averaged over n independent outputs.
 
-    Fused with `Sigmoid`: from logits each term is max(z, 0) − zy + ln(1 + e^−|z|) and
-    dZ = (A − Y)/n. From probabilities, a is kept at least one rounding step away from 0 and 1.
+    ``ℓᵢ = −(1/n) Σⱼ (yᵢⱼ ln aᵢⱼ + (1 − yᵢⱼ) ln(1 − aᵢⱼ))`` :eq:`eq-losses-bce`. Fused with
+    `Sigmoid`: from the logits of one output
+    ``ℓᵢ = max(zᵢ, 0) − yᵢ zᵢ + ln(1 + e^−|zᵢ|)`` :eq:`eq-losses-bce-stable`, and
+    ``dZ = (1/n) (A − Y)`` :eq:`eq-losses-bce-dz`. From probabilities, a is kept at least one
+    rounding step away from 0 and 1.
 
     Examples
     --------

@@ -100,7 +100,7 @@ class Optimizer(Component):
 
 # %% ../../nbs/07_optimizers.ipynb #cef4de19
 class SGD(Optimizer):
-    """θ ← θ − lr · g (Robbins and Monro, 1951).
+    """``θ ← θ − lr g`` :eq:`eq-sgd`; Robbins and Monro (1951).
 
     Derived in :ref:`ch-optimizers`. The parameters are those of `Optimizer`.
 
@@ -120,8 +120,10 @@ class SGD(Optimizer):
 
 # %% ../../nbs/07_optimizers.ipynb #607089f4
 class Momentum(Optimizer):
-    """v ← μv + g, θ ← θ − lr · v (Polyak, 1964); with Nesterov's look ahead θ ← θ − lr · (g + μv).
+    """Steps along a decaying sum of the gradients so far (Polyak, 1964).
 
+    ``vₜ = μ vₜ₋₁ + gₜ`` :eq:`eq-momentum` and ``θₜ = θₜ₋₁ − lr vₜ`` :eq:`eq-momentum`, with
+    Nesterov's look ahead ``θₜ = θₜ₋₁ − lr (gₜ + μ vₜ)`` :eq:`eq-nesterov-shifted`.
     Derived in :ref:`ch-optimizers`. Where the gradient persists the steps grow to lr/(1 − μ)
     times the gradient.
 
@@ -161,9 +163,12 @@ class Momentum(Optimizer):
 class Adam(Optimizer):
     """Steps in units of the gradient's own size (Kingma and Ba, 2015).
 
-    m ← β₁m + (1 − β₁)g and v ← β₂v + (1 − β₂)g², each divided by 1 − βᵗ against its start at zero,
-    then θ ← θ − lr · m̂ / (√v̂ + ε). Computed in the rescaled form that :ref:`ch-optimizers`
-    derives: M and V are kept without their factors 1 − β, and both corrections sit in two scalars.
+    The means ``mₜ = β₁ mₜ₋₁ + (1 − β₁) gₜ`` :eq:`eq-adam-moments` and
+    ``vₜ = β₂ vₜ₋₁ + (1 − β₂) gₜ²`` :eq:`eq-adam-moments`, corrected for their start at zero,
+    ``m̂ₜ = mₜ / (1 − β₁ᵗ)`` :eq:`eq-adam-corrections` and likewise v̂, make the step
+    ``θₜ = θₜ₋₁ − lr m̂ₜ / (√v̂ₜ + ε)`` :eq:`eq-adam`. Computed in the rescaled form that
+    :ref:`ch-optimizers` derives: M and V are kept without their factors 1 − β, and both
+    corrections sit in two scalars.
 
     Parameters
     ----------

@@ -225,11 +225,20 @@ def train_test_split(X: ArrayLike, Y: ArrayLike, *, test_size: float = 0.2, stra
     return X[order_train], X[order_test], Y[order_train], Y[order_test]
 
 
+def _classes(Y: Array) -> Array:
+    """One class an example, from classes of shape (m,) or (m, 1), or from one-hot rows."""
+    labels: Array = Y[:, 0] if Y.ndim == 2 and Y.shape[1] == 1 else Y
+    if labels.ndim == 2 and np.isin(labels, (0, 1)).all() and (labels.sum(axis=1) == 1).all():
+        return np.asarray(labels.argmax(axis=1))
+    if labels.ndim != 1 or (labels.dtype.kind == "f" and not (labels == np.floor(labels)).all()):
+        raise ValueError("stratify expects Y as classes of shape (m,) or (m, 1), or as one-hot "
+                         f"rows, got {Y.dtype} of shape {Y.shape} that are neither")
+    return labels
+
+
 def _stratified(Y: Array, order: Array, n_test: int) -> Array:
     """Which examples go to the test part: of each class its quota, the first in `order`."""
-    if Y.ndim not in (1, 2):
-        raise ValueError(f"stratify expects Y of shape (m,) or (m, n_classes), got {Y.shape}")
-    labels = Y if Y.ndim == 1 else Y.argmax(axis=1)
+    labels = _classes(Y)
     classes, counts = np.unique(labels, return_counts=True)
     test = np.zeros(len(labels), bool)
     for c, n in zip(classes, quotas(counts, n_test), strict=True):
