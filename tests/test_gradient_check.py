@@ -579,7 +579,7 @@ def test_wrong_arguments_of_the_layer_check(X, dY, error, message):
         ({"per_parameter": 0}, ValueError, "per_parameter must be at least 1, got 0"),
         ({"per_parameter": 2.5}, TypeError, "per_parameter must be an integer"),
         ({"rng": "dice"}, TypeError, "rng must be a numpy.random.Generator"),
-        ({"Y": CLASSES[:3]}, ValueError, "as many targets as examples"),
+        ({"Y": CLASSES[:3]}, ValueError, "must have one length"),
         ({"Y": CLASSES + 1}, ValueError, "integer classes from 0 to 2, got 3 at index 1"),
         ({"X": np.ones((5, 9))}, ValueError, "expects X of shape (m, 4), got (5, 9)"),
     ],

@@ -375,7 +375,7 @@ HOLED = np.where(np.arange(80).reshape(20, 4) == 14, np.nan, 1.0)
     ({"validation_data": (X, Y[:3])}, ValueError, "validation X and validation Y must have one length"),
     ({"validation_data": (HOLED, Y)}, ValueError, "validation X must hold finite numbers"),
     ({"validation_data": (X, Y), "validation_split": 0.5}, ValueError, "not both"),
-    ({"seed": "abc"}, TypeError, "rng must be"),
+    ({"seed": "abc"}, TypeError, "seed must be"),
     ({"callbacks": [EarlyStopping]}, TypeError, r"write EarlyStopping\(\)"),
     ({"callbacks": ["stop"]}, TypeError, "callback must be an instance of Callback, got str"),
 ])
@@ -408,7 +408,7 @@ def test_other_bad_arguments(make, error, words):
 @pytest.mark.parametrize("lr", [1e6, 1e30, 3e38])
 def test_a_diverging_run_stops_with_finite_parameters(lr, data):
     model = Model(build(last=Identity, n_out=1), MSELoss(), SGD(lr))
-    with pytest.raises(TrainingDiverged, match=r"in epoch \d+, step \d+; the last finite parameters were kept") as caught:
+    with pytest.raises(TrainingDiverged, match=r"in epoch \d+, step \d+, layer \d+; the last finite parameters were kept") as caught:
         model.fit(data[0] * 100, data[0][:, 0], epochs=20, batch_size=16, seed=0, progress=False)
     assert caught.value.epoch >= 1 and caught.value.step >= 1
     assert np.isfinite(model.network.theta).all()

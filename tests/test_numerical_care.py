@@ -46,38 +46,6 @@ DTYPES = [np.float32, np.float64]
 ACTIVATIONS = {"Identity": Identity, "ReLU": ReLU, "LeakyReLU": LeakyReLU, "Sigmoid": Sigmoid, "Tanh": Tanh, "Softmax": Softmax, "SELU": SELU}
 
 
-KNOWN = {  # what is wrong today: the name of a test, or of one of its cases, and why
-    "test_softmax_of_scores_further_apart_than_the_range": "NumPy's warning, though the result is right",
-    "test_cross_entropy_of_scores_further_apart_than_the_range": "0 times infinity",
-    "test_a_model_names_the_layer_that_overflows": "NumPy's warning escapes, and infinities are returned",
-    "test_fit_names_the_layer": "TrainingDiverged has no layer",
-    "test_fit_names_the_layer_that_broke_first": "TrainingDiverged has no layer",
-    "test_the_parameters_kept_are_the_last_finite_ones": "the parameters of the epoch's start are put back",
-    "test_parameters_that_overflow_behind_a_bounded_activation_are_found_at_that_step": "found only at the end of the epoch, if at all",
-    "test_gradients_whose_squares_overflow_are_not_silent": "Adam stands still in silence, and the file can't be read again",
-    "test_a_validation_loss_that_is_not_finite_stops_the_training": "recorded without a word",
-    "test_standardizer_over_the_whole_range[float32-0-1e-45]": "a standard deviation of 0 or infinity",
-    "test_standardizer_over_the_whole_range[float32-1e-45-3e-45]": "a standard deviation of 0 or infinity",
-    "test_standardizer_over_the_whole_range[float64-0-1e-200]": "a standard deviation of 0 or infinity",
-    "test_standardizer_over_the_whole_range[float64-0-5e-324]": "a standard deviation of 0 or infinity",
-    "test_standardizer_over_the_whole_range[float64--1e+200-1e+200]": "a standard deviation of 0 or infinity",
-    "test_standardizer_over_the_whole_range[float64--1e+308-1e+308]": "a standard deviation of 0 or infinity",
-    "test_standardizer_over_the_whole_range[float64-1e+200-1.5e+200]": "a standard deviation of 0 or infinity",
-    "test_relative_error_over_the_whole_range[a0-b0-2.0]": "NumPy's warning",
-    "test_relative_error_of_what_is_not_finite_is_no_agreement[a2-b2]": "NumPy's warning",
-    "test_relative_error_of_what_is_not_finite_is_no_agreement[a3-b3]": "NumPy's warning",
-    "test_relative_error_of_what_is_not_finite_is_no_agreement[a4-b4]": "NumPy's warning",
-    "test_r2_does_not_depend_on_the_unit[1e-300]": "the squares under- or overflow",
-    "test_r2_does_not_depend_on_the_unit[1e+155]": "the squares under- or overflow",
-    "test_r2_does_not_depend_on_the_unit[1e+300]": "the squares under- or overflow",
-}
-
-
-@pytest.fixture(autouse=True)
-def known(request):
-    reason = KNOWN.get(request.node.name) or KNOWN.get(request.node.originalname)
-    if reason:
-        request.node.add_marker(pytest.mark.xfail(strict=True, reason=reason))
 
 
 # ---- activations: finite everywhere, and right at the ends ---------------------------------------

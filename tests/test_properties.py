@@ -48,14 +48,6 @@ SEEDS = st.integers(0, 2**32 - 1)
 ENDS = st.sampled_from([(CrossEntropyLoss, "Softmax"), (CrossEntropyLoss, "Sigmoid"), (BinaryCrossEntropyLoss, "Sigmoid"), (BinaryCrossEntropyLoss, "Softmax"),
                         (MSELoss, "Identity"), (MSELoss, "Tanh"), (MSELoss, "SELU")])
 
-KNOWN = {}  # what is wrong today: the name of a test, or of one of its cases, and why
-
-
-@pytest.fixture(autouse=True)
-def known(request):
-    reason = KNOWN.get(request.node.name) or KNOWN.get(request.node.originalname)
-    if reason:
-        request.node.add_marker(pytest.mark.xfail(strict=True, reason=reason))
 
 
 def numbers(dtype, shape, largest=10.0):

@@ -226,7 +226,8 @@ class Softmax(Activation):
         Z = self._numbers(Z)
         if Z.ndim == 0 or Z.shape[-1] == 0:
             raise ValueError(f"Softmax expects Z with at least one score a row, got {Z.shape}")
-        E = np.exp(Z - Z.max(axis=-1, keepdims=True))
+        with np.errstate(over="ignore"):  # a distance beyond the range is −∞, and e^−∞ is 0
+            E = np.exp(Z - Z.max(axis=-1, keepdims=True))
         self.A = E / E.sum(axis=-1, keepdims=True)
         return self.A
 

@@ -42,7 +42,7 @@ class Initializer(Component):
     """
 
     def __init__(self, distribution: str = "normal") -> None:
-        if distribution not in ("normal", "uniform"):
+        if not isinstance(distribution, str) or distribution not in ("normal", "uniform"):
             raise ValueError(f'distribution must be "normal" or "uniform", got {distribution!r}')
         self.distribution = distribution
 

@@ -7,6 +7,7 @@ __all__ = ['Layer', 'ParameterView', 'DenseLayer']
 
 # %% ../../nbs/05_layer.ipynb #cdff6a50
 import copy
+import math
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
@@ -77,7 +78,9 @@ class Layer(Component):
         self.dtype = as_dtype(dtype)
         self.shapes = dict(shapes)
         self.in_network = False
-        size = sum(int(np.prod(shape)) for shape in self.shapes.values())
+        size = sum(math.prod(shape) for shape in self.shapes.values())
+        if size > np.iinfo(np.intp).max // 8:
+            raise ValueError(f"n_in = {n_in} and n_out = {n_out} make a layer that no memory holds")
         self._view(np.zeros(size, self.dtype), np.zeros(size, self.dtype))
 
     def forward(self, X: ArrayLike) -> Array:

@@ -193,7 +193,8 @@ class CrossEntropyLoss(Loss):
 
     def per_example(self, A: Array, Y: Array, *, logits: bool = False) -> Array:
         if logits:
-            Z = A - A.max(axis=1, keepdims=True)
+            with np.errstate(over="ignore"):  # a distance beyond the range becomes the largest
+                Z = np.maximum(A - A.max(axis=1, keepdims=True), np.finfo(A.dtype).min)
             E = np.exp(Z)
             total = E.sum(axis=1, keepdims=True)
             self.signal = E / total - Y

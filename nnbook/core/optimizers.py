@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .conventions import Array, Component, check_number
+from .conventions import Array, Component, check_flag, check_number
 
 # %% ../../nbs/07_optimizers.ipynb #cf4cc54d
 #: A learning rate, or a schedule: a function that gives it from the number of the step.
@@ -97,6 +97,8 @@ class Optimizer(Component):
                 raise ValueError(f"{name}.step expects {argument} of shape {theta.shape} and dtype "
                                  f"{theta.dtype} as theta has, got {vector.shape} and "
                                  f"{vector.dtype}{hint}")
+        if not theta.flags.writeable:
+            raise ValueError(f"{name}.step expects a theta that it may change, got a read-only one")
 
 # %% ../../nbs/07_optimizers.ipynb #cef4de19
 class SGD(Optimizer):
@@ -151,7 +153,7 @@ class Momentum(Optimizer):
                  weight_decay: float = 0.0) -> None:
         super().__init__(lr, weight_decay)
         self.momentum = check_number("momentum", momentum, 0, 1, open_high=True)
-        self.nesterov = bool(nesterov)
+        self.nesterov = check_flag("nesterov", nesterov)
 
     def update(self, theta: Array, grad: Array, lr: float) -> None:
         v = self.memory("v", theta)

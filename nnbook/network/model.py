@@ -15,7 +15,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Union
+from typing import Any, NoReturn, Union
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -26,6 +26,7 @@ from nnbook.core.conventions import (
     as_batch,
     as_generator,
     check_finite,
+    check_flag,
     check_instance,
     check_integer,
     check_number,
@@ -78,6 +79,7 @@ class _Best:
     """The best value of a metric so far."""
 
     def __init__(self, monitor: str, min_delta: float = 0.0) -> None:
+        check_instance("monitor", monitor, str)
         self.monitor, self.min_delta = monitor, min_delta
         self.sign = 1.0 if "accuracy" in monitor else -1.0
         self.value = -math.inf
@@ -118,10 +120,11 @@ class EarlyStopping(Callback):
         self, monitor: str = "val_loss", patience: int = 5, min_delta: float = 0.0,
         restore_best: bool = True,
     ) -> None:
+        check_instance("monitor", monitor, str)
         self.monitor = monitor
         self.patience = check_integer("patience", patience)
         self.min_delta = check_number("min_delta", min_delta, 0)
-        self.restore_best = restore_best
+        self.restore_best = check_flag("restore_best", restore_best)
         self.best_epoch = 0
 
     def on_train_begin(self, model: "Model") -> None:
@@ -153,7 +156,8 @@ class SaveBest(Callback):
     """
 
     def __init__(self, path: PathLike, monitor: str = "val_loss") -> None:
-        self.path, self.monitor = Path(path), monitor
+        check_instance("monitor", monitor, str)
+        self.path, self.monitor = _path(path), monitor
 
     def on_train_begin(self, model: "Model") -> None:
         self._best = _Best(self.monitor)
@@ -170,14 +174,14 @@ class TrainingDiverged(ArithmeticError):
 
     Attributes
     ----------
-    epoch, step : int
-        Where it happened, both counted from 1.
+    epoch, step, layer : int
+        Where it happened, all counted from 1: the layer that was the first to break.
     """
 
-    def __init__(self, what: str, epoch: int, step: int) -> None:
-        self.epoch, self.step = epoch, step
+    def __init__(self, what: str, epoch: int, step: int, layer: int) -> None:
+        self.epoch, self.step, self.layer = epoch, step, layer
         super().__init__(
-            f"{what} in epoch {epoch}, step {step}; the last finite parameters were kept. The usual "
+            f"{what} in epoch {epoch}, step {step}, layer {layer}; the last finite parameters were kept. The usual "
             "causes are a learning rate that is too large and data that are not standardised.")
 
 # %% ../../nbs/12_model.ipynb #9baaeae1
@@ -185,23 +189,28 @@ def _one_epoch(model: "Model", optimizer: Optimizer, epoch: int,
                pairs: Iterator[tuple[Array, Array]], bar: Any) -> dict[str, float]:
     """A step of the optimizer for each pair (X, Y), and the means of what was seen on the way."""
     network, loss, fused = model.network, model.loss, model.fused
-    before = network.theta.copy()
-    total, hits, seen, step = 0.0, 0.0, 0, 0
+    kept = network.theta.copy()
+    total, hits, seen = 0.0, 0.0, 0
     for step, (X, Y) in enumerate(pairs, 1):
         A = network.forward(X, logits=fused)
         m = len(X)
         J = float(loss.per_example(A, Y, logits=fused).sum()) / m
         network.backward(loss.backward(), want_dX=False)
-        _stop_if_not_finite(model, J, before, epoch, step)
+        if not math.isfinite(J):
+            _give_up(model, f"the loss became {J}", kept, X, epoch, step)
+        if not _finite(network.grad):
+            _give_up(model, "the gradient became infinite or NaN", kept, X, epoch, step)
+        np.copyto(kept, network.theta)
         optimizer.step(network.theta, network.grad)
+        if not _finite(network.theta):
+            _give_up(model, "the parameters became infinite or NaN", kept, X, epoch, step)
         total += J * m
         hits += _share_of_hits(loss, A, Y, fused) * m
         seen += m
         if bar is not None:
             bar.update()
-    if not np.isfinite(network.theta).all():
-        network.theta = before
-        raise TrainingDiverged("the parameters became infinite or NaN", epoch, step)
+    if not all(map(_finite, optimizer.state.values())):
+        _give_up(model, "what the optimizer remembers became infinite or NaN", kept, X, epoch, step)
     return {"loss": total / seen, **({"accuracy": hits / seen} if loss.classifies else {})}
 
 
@@ -212,14 +221,29 @@ def _share_of_hits(loss: Loss, A: Array, Y: Array, logits: bool) -> float:
     return float(np.count_nonzero(right) / right.size)
 
 # %% ../../nbs/12_model.ipynb #7b53a6aa
-def _stop_if_not_finite(model: "Model", J: float, before: Array, epoch: int, step: int) -> None:
-    grad = model.network.grad
-    if math.isfinite(J) and (math.isfinite(float(grad @ grad)) or np.isfinite(grad).all()):
-        return
-    if not np.isfinite(model.network.theta).all():
-        model.network.theta = before
-    what = "the gradient became infinite or NaN" if math.isfinite(J) else f"the loss became {J}"
-    raise TrainingDiverged(what, epoch, step)
+def _finite(vector: Array) -> bool:
+    """Whether every entry is finite: one dot product says so, unless it overflows itself."""
+    return math.isfinite(float(vector @ vector)) or bool(np.isfinite(vector).all())
+
+
+def _give_up(model: "Model", what: str, kept: Array, X: Array, epoch: int, step: int) -> NoReturn:
+    """Find the layer, put back the last finite parameters, and stop."""
+    layer = _broken_layer(model.network, X)
+    model.network.theta = kept
+    if model.optimizer is not None and not all(map(_finite, model.optimizer.state.values())):
+        model.optimizer.reset()  # it could neither go on nor be saved
+    raise TrainingDiverged(what, epoch, step, layer)
+
+
+def _broken_layer(network: Sequential, X: Array) -> int:
+    """The first layer with a parameter or an output that is not finite, else the first on the way
+    back with such a gradient, else the last."""
+    for l, layer in enumerate(network, 1):
+        X = layer.forward(X)
+        if not (_finite(layer.theta) and np.isfinite(X).all()):
+            return l
+    return max((l for l, layer in enumerate(network, 1) if not _finite(layer.grad)),
+               default=len(network))
 
 # %% ../../nbs/12_model.ipynb #3ea72f37
 class ModelFileError(ValueError):
@@ -233,6 +257,12 @@ class ModelFileError(ValueError):
 FORMAT = "nnbook model"
 #: The version of that format; a file with another one is refused.
 FORMAT_VERSION = 1
+
+
+def _path(path: PathLike) -> Path:
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"path must be text or a pathlib.Path, got {type(path).__name__}")
+    return Path(path)
 
 
 def _write_npz(path: Path, arrays: dict[str, Any]) -> None:
@@ -334,8 +364,12 @@ class Model:
 
     def cost(self, X: ArrayLike, Y: ArrayLike) -> float:
         """J, the mean loss of the examples X, shape (m, n_in), with targets Y."""
-        A = self.network.forward(X, logits=self.fused)
-        return self.loss.forward(A, Y, logits=self.fused)
+        X, Y = self._data(X, Y)  # both, before forward replaces what the layers keep
+        with np.errstate(all="ignore"):
+            A = self.network.forward(X, logits=self.fused)
+            J = float(self.loss.per_example(A, Y, logits=self.fused).mean())
+        self._check_overflow("loss", J, X)
+        return J
 
     def cost_and_gradient(self, X: ArrayLike, Y: ArrayLike) -> tuple[float, Array]:
         """J, and ∇J by θ, which is the flat vector ``network.grad``."""
@@ -387,16 +421,21 @@ class Model:
             raise ValueError("the model has no optimizer; set model.optimizer before fit")
         epochs, batch_size = check_integer("epochs", epochs), check_integer("batch_size", batch_size)
         share = check_number("validation_split", validation_split, 0, 1, open_high=True)
+        shuffle, progress = check_flag("shuffle", shuffle), check_flag("progress", progress)
+        if not isinstance(callbacks, Iterable):
+            raise TypeError(f"callbacks must be a list of Callback, got {type(callbacks).__name__}; "
+                            "write [callback]")
         callbacks = list(callbacks)
         for callback in callbacks:
             check_instance("callback", callback, Callback)
-        rng = as_generator(seed)
+        rng = as_generator(seed, "seed")
         X, Y = self._data(X, Y)
         validation = self._validation(validation_data)
         if share:
             if validation is not None:
                 raise ValueError("give validation_data or validation_split, not both")
             X, Y, validation = self._set_aside(X, Y, share, rng)
+        self._check_monitors(callbacks, validation is not None)
         self.history, self.stop_training = History(), False
         steps = epochs * math.ceil(len(X) / batch_size)
         for callback in callbacks:
@@ -408,6 +447,10 @@ class Model:
                     logs = _one_epoch(self, self.optimizer, epoch, pairs, bar)
                     if validation is not None:
                         scores = self._score(*validation, 1024)
+                        if not math.isfinite(scores["loss"]):
+                            _give_up(self, f"the validation loss became {scores['loss']}",
+                                     self.network.theta.copy(), validation[0], epoch,
+                                     math.ceil(len(X) / batch_size))
                         logs.update({f"val_{name}": value for name, value in scores.items()})
                     self.history.record(logs)
                     if bar is not None:
@@ -421,9 +464,21 @@ class Model:
                 callback.on_train_end(self)
         return self.history
 
+    def _check_monitors(self, callbacks: list[Callback], validated: bool) -> None:
+        names = ["loss", "accuracy"] if self.loss.classifies else ["loss"]
+        names += [f"val_{name}" for name in names] if validated else []
+        ours = [c for c in callbacks if isinstance(c, (EarlyStopping, SaveBest))]
+        for callback in ours if len(ours) == len(callbacks) else ():  # others may add to the logs
+            if (monitor := callback.monitor) not in names:
+                raise ValueError(f"monitor must be one of {', '.join(names)}, got {monitor!r}")
+
     def evaluate(self, X: ArrayLike, Y: ArrayLike, batch_size: int = 1024) -> dict[str, float]:
         """The mean loss, and for classes the accuracy, on the examples X with targets Y."""
-        return self._score(*self._data(X, Y), check_integer("batch_size", batch_size))
+        X, Y = self._data(X, Y)
+        with np.errstate(all="ignore"):
+            scores = self._score(X, Y, check_integer("batch_size", batch_size))
+        self._check_overflow("loss", scores["loss"], X)
+        return scores
 
     def predict(self, X: ArrayLike, batch_size: int = 1024) -> Array:
         """The network's output, shape (m, n_out), computed `batch_size` examples at a time."""
@@ -431,8 +486,18 @@ class Model:
         batch_size = check_integer("batch_size", batch_size)
         A = np.empty((len(X), self.network.n_out), self.network.dtype)
         for start in range(0, len(X), batch_size):
-            A[start:start + batch_size] = self.network.forward(X[start:start + batch_size])
+            with np.errstate(all="ignore"):
+                A[start:start + batch_size] = self.network.forward(X[start:start + batch_size])
+        self._check_overflow("output", A, X)
         return A
+
+    def _check_overflow(self, what: str, value: Any, X: Array) -> None:
+        if not np.isfinite(value).all():
+            with np.errstate(all="ignore"):
+                layer = _broken_layer(self.network, X)
+            raise OverflowError(f"the network's {what} is infinite or NaN, from layer {layer} on: "
+                                f"X, up to {np.abs(X).max():g}, or the parameters are too large for "
+                                f"{self.network.dtype}")
 
     def predict_classes(self, X: ArrayLike, batch_size: int = 1024) -> Array:
         """The predicted classes, integers of shape (m,)."""
@@ -492,7 +557,7 @@ class Model:
         so a crash leaves the old one. A learning rate schedule is a function and can't be saved:
         such a model is loaded without an optimizer.
         """
-        optimizer = self.optimizer
+        path, optimizer = _path(path), self.optimizer
         config: dict[str, Any] = {"format": FORMAT, "version": FORMAT_VERSION, "optimizer": None}
         config.update(network=self.network.config(), loss=self.loss.config())
         arrays = {"theta": self.network.theta}
@@ -500,7 +565,7 @@ class Model:
             config["optimizer"] = {**optimizer.config(), "t": optimizer.t}
             arrays.update({f"optimizer.{name}": vector for name, vector in optimizer.state.items()})
         arrays["config"] = np.frombuffer(json.dumps(config).encode(), np.uint8)
-        _write_npz(Path(path), arrays)
+        _write_npz(path, arrays)
 
     @classmethod
     def load(cls, path: PathLike) -> "Model":
@@ -513,7 +578,7 @@ class Model:
         ModelFileError
             If the file is damaged or not a model of this version.
         """
-        config, arrays = _read_npz(Path(path))
+        config, arrays = _read_npz(_path(path))
         try:
             network = Sequential.from_config(config["network"])
             network.theta = _vector(arrays["theta"], network)

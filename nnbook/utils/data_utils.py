@@ -30,16 +30,25 @@ from nnbook.core.conventions import (
     as_dtype,
     as_generator,
     check_finite,
+    check_flag,
     check_integer,
     check_number,
 )
 
 # %% ../../nbs/09_data.ipynb #f6092b0d
+def _array(owner: str, name: str, values: ArrayLike) -> Array:
+    try:
+        return np.asarray(values)
+    except ValueError:
+        raise ValueError(f"{owner} expects {name} as a rectangular array, "
+                         f"got a ragged {type(values).__name__}") from None
+
+
 def _examples(owner: str, *arrays: ArrayLike) -> tuple[Array, ...]:
     """`arrays` as arrays that all have one length of at least 1."""
     if not arrays:
         raise ValueError(f"{owner} expects at least one array, got none")
-    found = tuple(np.asarray(array) for array in arrays)
+    found = tuple(_array(owner, "arrays", array) for array in arrays)
     for array in found:
         if array.dtype == object or array.ndim == 0:
             raise TypeError(f"{owner} expects arrays with one example a row, "
@@ -98,6 +107,7 @@ def batches(X: ArrayLike, Y: ArrayLike, batch_size: int, rng: Seed | bool = Fals
     """
     X, Y = _examples("batches", X, Y)
     batch_size = check_integer("batch_size", batch_size)
+    drop_last = check_flag("drop_last", drop_last)
     m = len(X)
     order = None if rng is False else as_generator(rng).permutation(m)
     stop = m - m % batch_size if drop_last else m
@@ -140,7 +150,7 @@ def one_hot(labels: ArrayLike, n_classes: int | None = None,
     array([[0., 0., 1.],
            [1., 0., 0.]], dtype=float32)
     """
-    found = np.asarray(labels)
+    found = _array("one_hot", "labels", labels)
     if found.dtype.kind not in "iu":
         raise TypeError(f"one_hot expects integer labels, got {found.dtype}")
     if found.ndim != 1 or found.size == 0:
@@ -149,7 +159,11 @@ def one_hot(labels: ArrayLike, n_classes: int | None = None,
     if found.min() < 0 or found.max() >= n_classes:
         raise ValueError(f"one_hot expects labels from 0 to {n_classes - 1}, "
                          f"got labels from {found.min()} to {found.max()}")
-    Y = np.zeros((len(found), n_classes), as_dtype(dtype))
+    dtype = as_dtype(dtype)
+    if len(found) * n_classes > np.iinfo(np.intp).max // 8:
+        raise ValueError(f"one_hot can't give {n_classes} columns, one a class up to the largest of "
+                         "labels, to every row: no memory holds them")
+    Y = np.zeros((len(found), n_classes), dtype)
     Y[np.arange(len(found)), found] = 1
     return Y
 
@@ -174,11 +188,18 @@ def quotas(counts: ArrayLike, n: int) -> Array:
     >>> quotas([50, 30, 21], 10)
     array([5, 3, 2])
     """
-    found = np.asarray(counts, np.int64)
-    n = check_integer("n", n, 0)
-    if n > found.sum():
-        raise ValueError(f"quotas expects n of at most {found.sum()}, the sum of counts, got {n}")
-    share, remainder = np.divmod(found * n, found.sum())
+    found = _array("quotas", "counts", counts)
+    if found.dtype.kind not in "iu" or found.ndim != 1:
+        raise TypeError(f"quotas expects counts as integers of shape (K,), "
+                        f"got {found.dtype} of shape {found.shape}")
+    if found.size == 0 or found.min() < 0:
+        raise ValueError(f"quotas expects counts of at least 0, got {found.tolist()!s:.80}")
+    n, total = check_integer("n", n, 0), int(found.sum())
+    if n > total:
+        raise ValueError(f"quotas expects n of at most {total}, the sum of counts, got {n}")
+    # Python's integers: the product of two large counts doesn't fit into 64 bits
+    table = np.array([divmod(c * n, max(total, 1)) for c in found.tolist()])
+    share, remainder = table[:, 0], table[:, 1]
     share[np.argsort(-remainder, kind="stable")[:n - share.sum()]] += 1
     return share
 
@@ -211,7 +232,7 @@ def train_test_split(X: ArrayLike, Y: ArrayLike, *, test_size: float = 0.2, stra
     (array([2, 1]), array([2, 1]))
     """
     X, Y = _examples("train_test_split", X, Y)
-    m = len(X)
+    m, stratify = len(X), check_flag("stratify", stratify)
     if isinstance(test_size, (int, np.integer)) and not isinstance(test_size, bool):
         n_test = check_integer("test_size", test_size)
     else:
@@ -268,20 +289,28 @@ class Standardizer:
         X = as_batch("X", X, owner="Standardizer")
         check_finite("X", X)
         constant = (X == X[0]).all(axis=0)
-        mean, std = X.mean(axis=0, dtype=np.float64), X.std(axis=0, dtype=np.float64)
+        _, exponent = np.frexp(np.abs(X).max(axis=0).astype(np.float64))
+        U = np.ldexp(X.astype(np.float64), -exponent)  # up to 1: no square over- or underflows
+        mean, std = np.ldexp(U.mean(axis=0), exponent), np.ldexp(U.std(axis=0), exponent)
         self.mean = np.where(constant, X[0], mean).astype(X.dtype)
         self.std = np.where(constant, 1.0, std).astype(X.dtype)
+        self.std[self.std == 0] = 1.0  # less than the smallest number of this dtype
         return self
 
     def transform(self, X: ArrayLike) -> Array:
         """(X − μ) / σ, of the shape of X."""
-        X = as_batch("X", X, self._width(), self.mean.dtype, "Standardizer")
+        X = self._finite_batch(X)
         return np.asarray((X - self.mean) / self.std)
 
     def inverse_transform(self, X: ArrayLike) -> Array:
         """Xσ + μ: the way back."""
-        X = as_batch("X", X, self._width(), self.mean.dtype, "Standardizer")
+        X = self._finite_batch(X)
         return np.asarray(X * self.std + self.mean)
+
+    def _finite_batch(self, X: ArrayLike) -> Array:
+        X = as_batch("X", X, self._width(), self.mean.dtype, "Standardizer")
+        check_finite("X", X)
+        return X
 
     def _width(self) -> int:
         if not hasattr(self, "mean"):
@@ -314,6 +343,10 @@ def parse_idx(data: bytes, name: str = "the file") -> Array:
     >>> parse_idx(bytes([0, 0, 8, 1, 0, 0, 0, 3, 7, 2, 1]))
     array([7, 2, 1], dtype=uint8)
     """
+    if not isinstance(data, (bytes, bytearray)):
+        raise TypeError(f"data must be the bytes of an IDX file, got {type(data).__name__}")
+    if data[3:4] > b"\x20":
+        raise ValueError(f"{name} names {data[3]} axes; an array has at most 32")
     if data[:3] != b"\x00\x00\x08" or not data[3:4] > b"\x00":
         raise ValueError(f"{name} is no IDX file of unsigned bytes: it should begin with 00 00 08 "
                          f"and a number of axes, it begins with {data[:4].hex(' ') or 'nothing'}")
@@ -585,8 +618,13 @@ def load_mnist(full: bool = False, *, cache: Union[str, "os.PathLike[str]", None
     if full:
         if isinstance(mirrors, str):
             raise TypeError("mirrors must be a sequence of addresses, got a str; write [address]")
+        for argument, given, kind in (("mirrors", mirrors, str), ("files", files, Archive)):
+            if not isinstance(given, Sequence) or not all(isinstance(v, kind) for v in given):
+                raise TypeError(f"{argument} must be a sequence of {kind.__name__}, got {given!r:.80}")
         if len(files) != 4:
             raise ValueError(f"files must name 4 archives, got {len(files)}")
+        if cache is not None and not isinstance(cache, (str, os.PathLike)):
+            raise TypeError(f"cache must be a path or None, got {type(cache).__name__}")
         timeout = check_number("timeout", timeout, 0, open_low=True)
         arrays = _full_set(_cache_folder(cache), mirrors, files, timeout, progress)
     else:

@@ -95,7 +95,7 @@ def _chosen(labels: ArrayLike | None, true: Array, pred: Array) -> Array:
     """The classes that are counted: those given, in their order, or all that occur, sorted."""
     if labels is None:
         return np.union1d(true, pred)
-    found, _ = _as_labels("labels", np.ravel(np.asarray(labels)))
+    found, _ = _as_labels("labels", labels)
     if len(np.unique(found)) < len(found):
         raise ValueError(f"labels must be different from each other, got {found.tolist()}")
     if (found.dtype.kind == "U") != (true.dtype.kind == "U"):
@@ -155,7 +155,7 @@ def confusion_matrix(
            [0, 1, 0],
            [0, 1, 0]])
     """
-    if normalize not in ("true", "pred", "all", None):
+    if not isinstance(normalize, (str, type(None))) or normalize not in ("true", "pred", "all", None):
         raise ValueError(f"normalize must be 'true', 'pred', 'all' or None, got {normalize!r}")
     true, pred = _label_pair(y_true, y_pred)
     classes = _chosen(labels, true, pred)
@@ -237,7 +237,8 @@ def _counts(
     average: _Average,
 ) -> tuple[Array, Array, Array]:
     """For each class that is measured: how often it was hit, predicted, and true."""
-    if average not in ("binary", "micro", "macro", "weighted", None):
+    averages = ("binary", "micro", "macro", "weighted", None)
+    if not isinstance(average, (str, type(None))) or average not in averages:
         raise ValueError(
             f"average must be 'binary', 'micro', 'macro', 'weighted' or None, got {average!r}"
         )
@@ -270,6 +271,8 @@ def _is_positive(true: Array, pred: Array, pos_label: Any) -> tuple[Array, Array
             f"average='binary' expects at most 2 classes, got {len(present)}; "
             "choose average='macro', 'micro', 'weighted' or None"
         )
+    if np.ndim(pos_label):
+        raise ValueError(f"pos_label must be one label, got {pos_label!r:.80}")
     if pos_label in present:
         return true == pos_label, pred == pos_label
     if len(present) == 2:
@@ -423,9 +426,12 @@ def r2_score(y_true: ArrayLike, y_pred: ArrayLike) -> float:
             "R² needs at least 2 examples and is nan for one", UndefinedMetricWarning, stacklevel=2
         )
         return math.nan
-    residual = ((true - pred) ** 2).sum(axis=0)
-    total = ((true - true.mean(axis=0)) ** 2).sum(axis=0)
-    ratio = np.divide(residual, total, out=(residual > 0).astype(np.float64), where=total > 0)
+    scale = -np.frexp(np.abs(true).max(axis=0))[1]  # powers of two, against over- and underflow
+    with np.errstate(over="ignore"):  # of predictions out of all proportion, whose R² is −∞
+        true, pred = np.ldexp(true, scale), np.ldexp(pred, scale)
+        residual = ((true - pred) ** 2).sum(axis=0)
+        total = ((true - true.mean(axis=0)) ** 2).sum(axis=0)
+        ratio = np.divide(residual, total, out=(residual > 0).astype(np.float64), where=total > 0)
     return float(np.mean(1 - ratio))
 
 

@@ -18,6 +18,7 @@ from nnbook.core.conventions import (
     as_batch,
     as_floats,
     as_generator,
+    check_finite,
     check_integer,
     check_number,
 )
@@ -58,28 +59,51 @@ def numerical_gradient(
     >>> numerical_gradient(lambda x: x[0] ** 2 + 3 * x[1], [2, 1]).round(6)
     array([4., 3.])
     """
+    if not callable(f):
+        raise TypeError(f"f must be a function of an array, got {type(f).__name__}")
     point = as_floats("x", x, np.float64, "numerical_gradient").copy()
+    check_finite("x", point)
     if h is not None:
         h = check_number("h", h, 0, open_low=True)
+    if coordinates is not None:
+        coordinates = _coordinates(coordinates, point.size)
     gradient = np.zeros(point.shape)
     flat, flat_gradient = point.reshape(-1), gradient.reshape(-1)  # views: writing moves the point
     for k in range(flat.size) if coordinates is None else coordinates:
         center = flat[k]
         step = np.cbrt(np.finfo(np.float64).eps) * max(1.0, abs(center)) if h is None else h
         flat[k] = center + step
-        above, f_above = flat[k], float(f(point))
+        above, f_above = flat[k], _value(f, point)
         flat[k] = center - step
-        below, f_below = flat[k], float(f(point))
+        below, f_below = flat[k], _value(f, point)
         flat[k] = center
+        if above == below:
+            raise ValueError(f"h = {h} is lost in the rounding of x = {center:g}; take a larger one")
         flat_gradient[k] = (f_above - f_below) / (above - below)  # the step that was really taken
     return gradient
+
+def _value(f: Callable[[Array], float], point: Array) -> float:
+    value: Any = f(point)
+    if np.ndim(value) or not isinstance(value, (int, float, np.number, np.ndarray)):
+        raise TypeError(f"f must return a number, got {type(value).__name__} of shape {np.shape(value)}")
+    return float(value)
+
+
+def _coordinates(coordinates: Array, size: int) -> Array:
+    found = np.asarray(coordinates)
+    if found.ndim != 1 or (found.size and found.dtype.kind not in "iu"):
+        raise TypeError(f"coordinates must be flat indices, got {found.dtype} of shape {found.shape}")
+    if found.size and not 0 <= found.min() <= found.max() < size:
+        raise ValueError(f"coordinates must be from 0 to {size - 1}, "
+                         f"got {found.min()} to {found.max()}")
+    return found
 
 # %% ../../nbs/02_gradient_check.ipynb #321c0865
 def relative_error(a: ArrayLike, b: ArrayLike) -> float:
     """How far `a` is from `b`: the largest difference over the largest entry of either.
 
     `r(a, b) = maxₖ |aₖ − bₖ| / maxₖ max(|aₖ|, |bₖ|)`, and 0 where both are zero everywhere. NaN
-    if either holds NaN. Derived in :ref:`ch-gradient-check`.
+    if either holds NaN or an infinity. Derived in :ref:`ch-gradient-check`.
 
     Parameters
     ----------
@@ -102,8 +126,13 @@ def relative_error(a: ArrayLike, b: ArrayLike) -> float:
         raise ValueError(f"relative_error expects arrays of one shape, got {a.shape} and {b.shape}")
     if a.size == 0:
         raise ValueError(f"relative_error expects at least one entry, got shape {a.shape}")
+    if not (np.isfinite(a).all() and np.isfinite(b).all()):
+        return float("nan")
     largest = max(np.abs(a).max(), np.abs(b).max())
-    return float(np.abs(a - b).max() / largest) if largest != 0 else 0.0
+    if largest == 0:
+        return 0.0
+    scale = -int(np.frexp(largest)[1])  # a power of two costs no digit, and no difference overflows
+    return float(np.abs(np.ldexp(a, scale) - np.ldexp(b, scale)).max() / np.ldexp(largest, scale))
 
 # %% ../../nbs/02_gradient_check.ipynb #fe4050c6
 class Differentiable(Protocol):
@@ -152,9 +181,13 @@ def gradient_check_layer(
     TypeError, ValueError
         If `X` is no batch for the layer, or `dY` has another shape than its output.
     """
+    _check_subject("layer", layer, ("astype", "forward", "backward", "params", "grads"))
+    tolerance = check_number("tolerance", tolerance, 0)
     layer = layer.astype(np.float64)
     X = as_batch("X", X, dtype=np.float64, owner="gradient_check_layer")
     dY = as_floats("dY", dY, np.float64, "gradient_check_layer")
+    check_finite("X", X)
+    check_finite("dY", dY)
     Y = layer.forward(X)
     if dY.shape != Y.shape:
         raise ValueError("gradient_check_layer expects dY of the shape of the layer's output "
@@ -188,6 +221,13 @@ def _gradient_in_place(
         return numerical_gradient(moved, original, coordinates=coordinates)
     finally:
         P[...] = original
+
+
+def _check_subject(name: str, subject: Any, needs: tuple[str, ...]) -> None:
+    missing = [part for part in needs if not hasattr(subject, part)]
+    if isinstance(subject, type) or missing:
+        got = f"the class {subject.__name__}" if isinstance(subject, type) else type(subject).__name__
+        raise TypeError(f"{name} must be an instance with {', '.join(needs)}, got {got}")
 
 
 def _print_errors(errors: dict[str, float], tolerance: float) -> None:
@@ -229,6 +269,8 @@ def gradient_check_model(
     TypeError, ValueError
         If X and Y don't fit the model, or `per_parameter` is no positive integer.
     """
+    _check_subject("model", model, ("astype", "cost", "cost_and_gradient", "network"))
+    tolerance = check_number("tolerance", tolerance, 0)
     model = model.astype(np.float64)
     rng = as_generator(rng)
     if per_parameter is not None:
