@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 #: Any NumPy array.
 Array = NDArray[Any]
 #: What may stand for a source of randomness; see `as_generator`.
-Seed = Union[np.random.Generator, int, None]  # noqa: UP007 (evaluated at run time, on Python 3.10)
+Seed = Union["np.random.Generator", int, None]  # noqa: UP007 (evaluated at run time, on Python 3.10)
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 # %% ../../nbs/00_preface.ipynb #25da737c
@@ -252,7 +252,7 @@ def check_instance(name: str, value: Any, kind: type) -> None:
                         f"got {type(value).__name__}")
 
 # %% ../../nbs/00_preface.ipynb #6f6bf019
-def as_generator(rng: Seed = None, name: str = "rng") -> np.random.Generator:
+def as_generator(rng: Seed = None, name: str = "rng") -> "np.random.Generator":
     """The random generator that `rng` stands for.
 
     See :ref:`ch-preface`.

@@ -12,7 +12,6 @@ import copy
 import json
 import math
 import os
-import tempfile
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NoReturn, Union
@@ -267,9 +266,9 @@ def _path(path: PathLike) -> Path:
 
 def _write_npz(path: Path, arrays: dict[str, Any]) -> None:
     """Write beside, then rename: at every moment `path` is the old file or the new one, whole."""
-    handle, beside = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    try:
-        with os.fdopen(handle, "wb") as file:
+    beside = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
+    try:  # the name is known before the file exists: an interruption at any moment leaves no litter
+        with open(beside, "xb") as file:
             np.savez(file, **arrays)
             file.flush()
             os.fsync(file.fileno())
@@ -525,7 +524,7 @@ class Model:
         return self._data(data[0], data[1], "validation ")
 
     def _set_aside(
-        self, X: Array, Y: Array, share: float, rng: np.random.Generator,
+        self, X: Array, Y: Array, share: float, rng: "np.random.Generator",
     ) -> tuple[Array, Array, tuple[Array, Array]]:
         m_val = round(len(X) * share)
         if not 0 < m_val < len(X):

@@ -8,15 +8,12 @@ __all__ = ['MNIST_FILES', 'MNIST_MIRRORS', 'shuffle', 'batches', 'one_hot', 'quo
 
 # %% ../../nbs/09_data.ipynb #86f70f0a
 import contextlib
-import gzip
-import hashlib
 import importlib.util
 import math
 import os
 import time
 import warnings
 from collections.abc import Iterator, Sequence
-from importlib import resources
 from pathlib import Path
 from typing import Any, NamedTuple, Union
 
@@ -434,6 +431,8 @@ MNIST_MIRRORS = (
 
 # %% ../../nbs/09_data.ipynb #ch09readarchivecode
 def _check_sha256(what: str, data: bytes, expected: str) -> None:
+    import hashlib
+
     found = hashlib.sha256(data).hexdigest()
     if found != expected:
         raise ValueError(f"{what} is damaged or another file: its {len(data):,} bytes have the "
@@ -444,6 +443,8 @@ def _read_archive(path: Path, archive: Archive) -> bytes:
     """What is in the archive at `path`, both checksums verified."""
     packed = path.read_bytes()
     _check_sha256(str(path), packed, archive.archive_sha256)
+    import gzip
+
     content = gzip.decompress(packed)
     _check_sha256(f"the content of {path}", content, archive.content_sha256)
     return content
@@ -628,6 +629,8 @@ def load_mnist(full: bool = False, *, cache: Union[str, "os.PathLike[str]", None
         timeout = check_number("timeout", timeout, 0, open_low=True)
         arrays = _full_set(_cache_folder(cache), mirrors, files, timeout, progress)
     else:
+        from importlib import resources
+
         embedded = resources.files("nnbook") / "data" / "mnist_subset.npz"
         with embedded.open("rb") as file, np.load(file) as archive:
             arrays = [archive[name] for name in MNIST._fields]
