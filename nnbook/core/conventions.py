@@ -18,7 +18,7 @@ from numpy.typing import ArrayLike, DTypeLike, NDArray
 #: Any NumPy array.
 Array = NDArray[Any]
 #: What may stand for a source of randomness; see `as_generator`.
-Seed = Union["np.random.Generator", int, None]  # noqa: UP007 (evaluated at run time, on Python 3.10)
+Seed = Union["np.random.Generator", int, None]  # in quotes: loading it takes milliseconds
 _FLOATS = (np.dtype(np.float32), np.dtype(np.float64))
 
 # %% ../../nbs/00_preface.ipynb #25da737c
