@@ -221,8 +221,6 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                           'nnbook/examples/regression.py'),
                                             'nnbook.examples.regression.make_sine': ( 'regression.html#make_sine',
                                                                                       'nnbook/examples/regression.py'),
-                                            'nnbook.examples.regression.r_squared': ( 'regression.html#r_squared',
-                                                                                      'nnbook/examples/regression.py'),
                                             'nnbook.examples.regression.run': ('regression.html#run', 'nnbook/examples/regression.py')},
             'nnbook.examples.spiral': { 'nnbook.examples.spiral.SpiralResult': ('spiral.html#spiralresult', 'nnbook/examples/spiral.py'),
                                         'nnbook.examples.spiral.build_network': ('spiral.html#build_network', 'nnbook/examples/spiral.py'),

@@ -65,7 +65,7 @@ from nnbook.core.conventions import (
     check_number,
 )
 from nnbook.examples.mnist import shift_images
-from nnbook.examples.regression import broken_line, make_sine, r_squared
+from nnbook.examples.regression import broken_line, make_sine
 from nnbook.examples.spiral import make_spiral
 from nnbook.utils.data_utils import evenly_spread, parse_idx, quotas
 from nnbook.utils.visualization import (
@@ -406,7 +406,6 @@ for _argument, _kinds in (("n", NO_INTEGER), ("noise", NO_NUMBER), ("low", witho
 keyword("make_sine", make_sine, "low", {"above high": 10.0})
 for _argument, _kinds in (("n_per_arm", NO_INTEGER), ("arms", NO_INTEGER), ("noise", NO_NUMBER), ("rng", NO_RNG)):
     keyword("make_spiral", make_spiral, _argument, _kinds)
-plain("r_squared(Y)", lambda bad: r_squared(bad, [1, 2, 3]), "Y|r_squared", {**NO_NUMBERS, "shorter": [1, 2], "one, to be broadcast": [1], "empty": [], "constant": [1, 1, 1]})
 plain("broken_line(t)", lambda bad: broken_line(bad, [1.0, 2.0]), "t", {**NO_NUMBERS, "decreasing": [2, 1], "one": [1], "longer": [1, 2, 3], "NaN": [1, nan]})
 plain("shift_images(X)", shift_images, "X", {**NO_NUMBERS, "one column more": np.ones((1, 785)), "no rows": np.ones((0, 784))})
 for _argument in ("down", "right"):

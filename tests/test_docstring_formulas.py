@@ -9,6 +9,7 @@ display. Layout does not count, nor the bounds of a sum, nor on which side of = 
 import importlib
 import inspect
 import re
+import unicodedata
 from functools import cache
 
 import pytest
@@ -17,8 +18,12 @@ import equation_ledger as ledger
 from nnbook.validation.equations import syntax as sx
 
 MODULES = [
-    f"nnbook.core.{name}"
-    for name in ("activations", "initializers", "layer", "losses", "optimizers")
+    f"nnbook.{name}"
+    for name in (
+        "core.activations core.initializers core.layer core.losses core.optimizers network.sequential network.model "
+        "utils.data_utils utils.metrics utils.visualization validation.gradient_check examples.xor examples.spiral "
+        "examples.regression examples.mnist"
+    ).split()
 ]
 MARKED = re.compile(r"``(?P<formula>[^`]+)``\s+:eq:`(?P<label>eq-[a-z0-9-]+)`")
 DISPLAYS = ledger.displays(ledger.ROOT / "nbs")
@@ -26,13 +31,13 @@ DISPLAYS = ledger.displays(ledger.ROOT / "nbs")
 
 # ---- from the letters of a docstring to LaTeX ---------------------------------------------------
 
-LOW = dict(zip("₀₁₂₃₄₅₆₇₈₉ᵢⱼₖₗₘₙₚₜ₊₋", "0123456789ijklmnpt+-"))
+LOW = dict(zip("₀₁₂₃₄₅₆₇₈₉ₑᵢⱼₖₗₘₙₚₜ₊₋", "0123456789eijklmnpt+-"))
 HIGH = dict(zip("⁰¹²³⁴⁵⁶⁷⁸⁹ⁱᵏˡᵗ⁺⁻", "0123456789iklt+-"))
 LETTERS = {
     "α": r"\alpha ", "β": r"\beta ", "δ": r"\delta ", "ε": r"\varepsilon ", "η": r"\eta ", "θ": r"\theta ",
-    "λ": r"\lambda ", "μ": r"\mu ", "π": r"\pi ", "σ": r"\sigma ", "ℓ": r"\ell ", "∂": r"\partial ",
+    "λ": r"\lambda ", "μ": r"\mu ", "π": r"\pi ", "σ": r"\sigma ", "φ": r"\varphi ", "ℓ": r"\ell ", "∂": r"\partial ",
     "∇": r"\nabla ", "⊙": r" \odot ", "·": r" \cdot ", "−": "-", "←": r" \leftarrow ", "≤": r" \le ",
-    "≥": r" \ge ", "Σ": r"\sum ", "′": "'",
+    "≥": r" \ge ", "≈": r" \approx ", "Σ": r"\sum ", "′": "'",
 }  # fmt: skip
 FUNCTIONS = ("max", "min", "ln", "log", "exp", "tanh", "cos", "sin")
 ACCENTS = {"\u0302": "hat", "\u0303": "tilde", "\u0304": "bar"}
@@ -64,7 +69,7 @@ def word(match):
         return rf"\{name} "
     if re.fullmatch("n_(in|out)", name):
         return rf"n_{{\mathrm{{{name[2:]}}}}}"
-    if len(name) == 1 or (re.fullmatch("d[A-Zb]|XW|[A-Z]{2}", name) and name != "lr"):
+    if len(name) == 1 or re.fullmatch("d[A-Zb]|XW", name):
         return name
     return rf"\mathrm{{{name}}}"
 
@@ -85,7 +90,8 @@ def latex_of(formula):
             rf"{latex_of(value)} & \text{{if }} {latex_of(when)}" for value, when in cases
         )
         return rf"{latex_of(left)} = \begin{{cases}} {inner} \end{{cases}}"
-    text = re.sub(r"∂([^\s/]+)/∂([^\s)]+)", r"\\frac{∂\1}{∂\2}", formula)
+    text = unicodedata.normalize("NFD", formula)  # an accent is a character of its own
+    text = re.sub(r"∂([^\s/]+)/∂([^\s)]+)", r"\\frac{∂\1}{∂\2}", text)
     text = re.sub(r"(\w)([\u0302-\u0304])", lambda m: f"\x00{ACCENTS[m[2]]}\x01{m[1]}\x02", text)
     text = re.sub(
         r"[A-Za-z]+_(?:in|out)|[A-Za-z]+",
@@ -115,9 +121,11 @@ def factors(node):
     if not isinstance(node, sx.Term):
         return [canonical(node)]
     found = []
-    for sign, factor in zip(node.operators, node.factors, strict=True):
+    for place, (sign, factor) in enumerate(zip(node.operators, node.factors, strict=True)):
         if sign == "/":
-            found.append(("over", found.pop(), bare(factor)))
+            before = node.factors[place - 1]
+            over = bare(before) if isinstance(before, sx.Group) else found[-1]
+            found = [*found[: -len(factors(before))], ("over", over, bare(factor))]
             continue
         if sign == r"\odot":
             found.append(("odot",))
@@ -229,7 +237,7 @@ def same(formula, display):
 
 @cache
 def docstrings():
-    """The docstrings of the public names of the core, and of their public methods, by name."""
+    """The docstrings of the public names, and of their public methods, by name."""
     found = {}
     for module in map(importlib.import_module, MODULES):
         for name in module.__all__:
@@ -333,6 +341,12 @@ def test_marks_lead_somewhere():
             ],
             "eq-adam",
         ),
+        (
+            "Fₖ = (2 TPₖ) / (2 TPₖ + FPₖ + FNₖ)",
+            ["Fₖ = TPₖ / (2 TPₖ + FPₖ + FNₖ)", "Fₖ = (2 TPₖ) / (2 TPₖ + FPₖ − FNₖ)"],
+            "eq-metrics-f1",
+        ),
+        ("x̃ᵢⱼ = (xᵢⱼ − μⱼ) / σⱼ", ["xᵢⱼ = (xᵢⱼ − μⱼ) / σⱼ", "x̃ᵢⱼ = (xᵢⱼ − μᵢ) / σⱼ"], "eq-data-standardise"),
         (
             "SELU(z) = λz if z > 0, λα (e^z − 1) if z ≤ 0",
             [

@@ -84,7 +84,9 @@ def _say_nothing(sentence: str) -> None:
 
 # %% ../../nbs/16_mnist.ipynb #ch16coolcode
 class CoolDown(Callback):
-    """Let the learning rate fall on a straight line from epoch to epoch, :eq:`eq-mnist-cooling`.
+    """Let the learning rate fall on a straight line from epoch to epoch.
+
+    ``lrₑ = lr (1 − (e − 1)/E)`` :eq:`eq-mnist-cooling`.
 
     Parameters
     ----------

@@ -26,7 +26,9 @@ INNER_RADIUS = 0.1
 
 
 def spiral_curve(t: ArrayLike, k: ArrayLike, arms: int = 3) -> Array:
-    """The points of arm `k` at the parameters `t`: r = r₀ + (1 − r₀)t, φ = 2π(t + k/K).
+    """The points of arm `k` at the parameters `t`.
+
+    ``r = r₀ + (1 − r₀) t`` :eq:`eq-spiral-polar` and ``φ = 2π (t + k/K)`` :eq:`eq-spiral-polar`.
 
     Parameters
     ----------

@@ -265,8 +265,9 @@ def _stratified(Y: Array, order: Array, n_test: int) -> Array:
 
 # %% ../../nbs/09_data.ipynb #1ba8bdbd
 class Standardizer:
-    """Columns of mean 0 and standard deviation 1: (X − μ) / σ, :eq:`eq-data-standardise`.
+    """Columns of mean 0 and standard deviation 1.
 
+    ``x̃ᵢⱼ = (xᵢⱼ − μⱼ) / σⱼ`` :eq:`eq-data-standardise`.
     Take μ and σ from the training part, and apply them to every part.
 
     Attributes

@@ -114,7 +114,9 @@ def confusion_matrix(
     y_true: ArrayLike, y_pred: ArrayLike, *, labels: ArrayLike | None = None,
     normalize: Literal["true", "pred", "all"] | None = None,
 ) -> Array:
-    """How often class j was taken for class k: C_jk, one row a true class, one column a predicted.
+    """How often class j was taken for class k: one row a true class, one column a predicted.
+
+    ``Cⱼₖ = Σᵢ [yᵢ = j] [ŷᵢ = k]`` :eq:`eq-metrics-confusion`.
 
     Parameters
     ----------
@@ -181,6 +183,8 @@ def confusion_matrix(
 # %% ../../nbs/10_metrics.ipynb #b27d8a3d
 def accuracy(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     """The share of the examples whose predicted class is the true one.
+
+    ``a = (1/m) Σᵢ [yᵢ = ŷᵢ]`` :eq:`eq-metrics-accuracy`.
 
     Parameters
     ----------
@@ -297,7 +301,9 @@ def precision(
     y_true: ArrayLike, y_pred: ArrayLike, *, labels: ArrayLike | None = None, pos_label: Any = 1,
     average: _Average = "binary", zero_division: _ZeroDivision = "warn",
 ) -> float | Array:
-    """Of the examples predicted to be in a class, the share that is: TP / (TP + FP).
+    """Of the examples predicted to be in a class, the share that is.
+
+    ``Pₖ = TPₖ / (TPₖ + FPₖ)`` :eq:`eq-metrics-precision-recall`.
 
     Parameters
     ----------
@@ -345,8 +351,9 @@ def recall(
     y_true: ArrayLike, y_pred: ArrayLike, *, labels: ArrayLike | None = None, pos_label: Any = 1,
     average: _Average = "binary", zero_division: _ZeroDivision = "warn",
 ) -> float | Array:
-    """Of the examples that are in a class, the share predicted to be: TP / (TP + FN).
+    """Of the examples that are in a class, the share predicted to be.
 
+    ``Rₖ = TPₖ / (TPₖ + FNₖ)`` :eq:`eq-metrics-precision-recall`.
     The arguments are those of `precision`. Derived in :ref:`ch-metrics`.
 
     Examples
@@ -365,8 +372,9 @@ def f1_score(
     y_true: ArrayLike, y_pred: ArrayLike, *, labels: ArrayLike | None = None, pos_label: Any = 1,
     average: _Average = "binary", zero_division: _ZeroDivision = "warn",
 ) -> float | Array:
-    """The harmonic mean of precision and recall: 2 TP / (2 TP + FP + FN).
+    """The harmonic mean of precision and recall.
 
+    ``Fₖ = (2 TPₖ) / (2 TPₖ + FPₖ + FNₖ)`` :eq:`eq-metrics-f1`.
     The arguments are those of `precision`. Derived in :ref:`ch-metrics`.
 
     Examples
@@ -382,9 +390,9 @@ def f1_score(
 
 # %% ../../nbs/10_metrics.ipynb #9d289801
 def r2_score(y_true: ArrayLike, y_pred: ArrayLike) -> float:
-    """R² = 1 − Σᵢ (yᵢ − ŷᵢ)² / Σᵢ (yᵢ − ȳ)²: the part of the variance that is explained.
+    """The part of the variance that is explained.
 
-    1 is perfect, 0 is what the constant prediction ȳ reaches, and there is no lower bound.
+    ``R² = 1 − (Σᵢ (yᵢ − ŷᵢ)²) / (Σᵢ (yᵢ − ȳ)²)`` :eq:`eq-metrics-r2`. 1 is perfect, 0 is what the constant prediction ȳ reaches, and there is no lower bound.
 
     Parameters
     ----------

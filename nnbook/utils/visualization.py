@@ -72,7 +72,9 @@ def _figure_of(ax: "Axes") -> "Figure":
 
 # %% ../../nbs/11_visualization.ipynb #f1552e5c
 def exponential_average(values: ArrayLike, beta: float) -> Array:
-    """A smoothed curve: s_t = β s_{t−1} + (1 − β) v_t from s_0 = 0, divided by 1 − β^t.
+    """A smoothed curve: a mean of the values so far, in which older ones count less.
+
+    ``sₜ = β sₜ₋₁ + (1 − β) vₜ`` :eq:`eq-vis-ema` from s₀ = 0, and ``ŝₜ = sₜ / (1 − βᵗ)`` :eq:`eq-vis-ema`.
 
     Parameters
     ----------
