@@ -29,6 +29,7 @@ import report
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent
+STORED = ROOT / "nnbook" / "data" / "benchmark.json"  # in the package: the chapter reads it wherever it runs
 SLOWS_BLAS_DOWN = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")  # they choose kernels by hand
 
 
@@ -261,7 +262,7 @@ def main() -> int:
     parser.add_argument("--rounds", type=int, help="rounds of one epoch a program (15, quick: 3)")
     parser.add_argument("--output", default=ROOT / "_build" / "bench", help="where results go (_build/bench)")
     parser.add_argument("--save", action="store_true",
-                        help="also replace benchmarks/results.json and results.png, which the book shows")
+                        help="also replace nnbook/data/benchmark.json and benchmarks/results.png, which the book and the README show")
     arguments = parser.parse_args()
     missing = environment.install()
     if Path(sys.prefix).resolve() != environment.FOLDER.resolve():
@@ -271,9 +272,12 @@ def main() -> int:
     output.mkdir(parents=True, exist_ok=True)
     results = compare(arguments, missing)
     report.check(results)
-    for folder in (output, HERE) if arguments.save else (output,):
-        (folder / "results.json").write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n")
-        report.figure(results, folder / "results.png")
+    places = [(output / "results.json", output / "results.png")]
+    if arguments.save:
+        places.append((STORED, HERE / "results.png"))
+    for numbers, picture in places:
+        numbers.write_text(json.dumps(results, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        report.figure(results, picture)
     print(report.table(results))
     print(f"\nresults.json and results.png are in {os.path.relpath(output)}")
     return 0

@@ -76,6 +76,8 @@ d = { 'settings': {'branch': 'main', 'doc_baseurl': '/', 'doc_host': '', 'git_ur
                                                                                      'nnbook/core/conventions.py'),
                                          'nnbook.core.conventions._kind_of': ('preface.html#_kind_of', 'nnbook/core/conventions.py'),
                                          'nnbook.core.conventions._plain': ('preface.html#_plain', 'nnbook/core/conventions.py'),
+                                         'nnbook.core.conventions.aligned_zeros': ( 'preface.html#aligned_zeros',
+                                                                                    'nnbook/core/conventions.py'),
                                          'nnbook.core.conventions.as_batch': ('preface.html#as_batch', 'nnbook/core/conventions.py'),
                                          'nnbook.core.conventions.as_dtype': ('preface.html#as_dtype', 'nnbook/core/conventions.py'),
                                          'nnbook.core.conventions.as_floats': ('preface.html#as_floats', 'nnbook/core/conventions.py'),

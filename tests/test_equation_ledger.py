@@ -2,10 +2,8 @@
 
 import json
 import os
-import shutil
 import subprocess
 import sys
-from pathlib import Path
 
 import nbformat
 import pytest
@@ -282,48 +280,23 @@ def test_without_a_ledger_the_page_still_renders(pages, monkeypatch):
 
 # ---- in a browser ------------------------------------------------------------------------------
 
-BUILT = Path(os.environ.get("NNBOOK_SITE", ledger.ROOT / "_build" / "html"))
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    api = pytest.importorskip("playwright.sync_api", reason="needs playwright")
-    if CHROMIUM is None or not (BUILT / "05_layer.html").exists():
-        pytest.skip("needs Chromium and a built site")
-    with api.sync_playwright() as playwright:
-        running = playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield running
-        running.close()
-
 
 @pytest.mark.parametrize("how", ["hover", "focus"])
-@pytest.mark.parametrize("target", ["same page", "other page"])
-def test_a_reference_shows_its_equation(browser, how, target):
-    page = browser.new_page()
-    name = "05_layer" if target == "same page" else "api"
-    page.goto((BUILT / f"{name}.html").as_uri())
-    page.wait_for_function("window.MathJax && MathJax.startup && MathJax.startup.promise")
-    start = "#equation-" if target == "same page" else "0"
+@pytest.mark.parametrize("name, start", [("05_layer", "#equation-"), ("api", "0")])
+def test_a_reference_shows_its_equation(visit, how, name, start):
+    page = visit(f"{name}.html").page
     links = page.locator(f'article a.reference.internal[href^="{start}"][href*="#equation-eq-"]')
-    if links.count() == 0:
-        pytest.skip("no such reference on this page")
     getattr(links.first, how)()
     card = page.locator("#nn-equation mjx-container")
     card.wait_for(state="visible")
     page.keyboard.press("Escape")
     assert not page.locator("#nn-equation").is_visible()
-    page.close()
 
 
-def test_the_mark_opens_the_check(browser):
-    page = browser.new_page()
-    page.goto((BUILT / "05_layer.html").as_uri())
+def test_the_mark_opens_the_check(visit):
+    page = visit("05_layer.html").page
     cell = page.locator("details.nn-check > div.cell").first
     assert not cell.is_visible()
     label = cell.get_attribute("id")
     page.locator(f'a.nn-ran[href="#{label}"]').click()
     cell.wait_for(state="visible")
-    page.close()

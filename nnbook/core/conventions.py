@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['Array', 'Seed', 'as_dtype', 'as_floats', 'as_batch', 'check_finite', 'check_integer', 'check_flag', 'check_number',
-           'check_instance', 'as_generator', 'Component']
+           'check_instance', 'aligned_zeros', 'as_generator', 'Component']
 
 # %% ../../nbs/00_preface.ipynb #c914891b
 import inspect
@@ -250,6 +250,23 @@ def check_instance(name: str, value: Any, kind: type) -> None:
     if not isinstance(value, kind):
         raise TypeError(f"{name} must be an instance of {kind.__name__}, "
                         f"got {type(value).__name__}")
+
+# %% ../../nbs/00_preface.ipynb #ch00aligned-code
+def aligned_zeros(size: int, dtype: DTypeLike) -> Array:
+    """A vector of `size` zeros whose memory starts at a multiple of 64 bytes.
+
+    See :ref:`ch-preface`.
+
+    Examples
+    --------
+    >>> vector = aligned_zeros(3, "float32")
+    >>> vector, vector.ctypes.data % 64
+    (array([0., 0., 0.], dtype=float32), 0)
+    """
+    dtype = np.dtype(dtype)
+    room = np.zeros(size * dtype.itemsize + 64, np.uint8)
+    start = -room.ctypes.data % 64
+    return room[start:start + size * dtype.itemsize].view(dtype)
 
 # %% ../../nbs/00_preface.ipynb #6f6bf019
 def as_generator(rng: Seed = None, name: str = "rng") -> "np.random.Generator":

@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from .conventions import Array, Component, check_flag, check_number
+from .conventions import (Array, Component, aligned_zeros, check_flag,
+                                     check_number)
 
 # %% ../../nbs/07_optimizers.ipynb #cf4cc54d
 #: A learning rate, or a schedule: a function that gives it from the number of the step.
@@ -82,7 +83,7 @@ class Optimizer(Component):
     def memory(self, name: str, like: Array) -> Array:
         """The vector `name` of the state, zero before the first step."""
         if name not in self.state:
-            self.state[name] = np.zeros_like(like)
+            self.state[name] = aligned_zeros(like.size, like.dtype).reshape(like.shape)
         return self.state[name]
 
     def _check(self, theta: Array, grad: Array) -> None:
@@ -208,7 +209,8 @@ class Adam(Optimizer):
         M, V = self.memory("M", theta), self.memory("V", theta)
         scratch = self._scratch
         if scratch is None or scratch.shape != theta.shape or scratch.dtype != theta.dtype:
-            scratch = self._scratch = np.empty_like(theta)
+            scratch = aligned_zeros(theta.size, theta.dtype).reshape(theta.shape)
+            self._scratch = scratch
         k = math.sqrt((1 - beta2**t) / (1 - beta2))
         M *= beta1
         M += grad

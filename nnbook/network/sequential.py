@@ -17,6 +17,7 @@ from numpy.typing import ArrayLike, DTypeLike
 from nnbook.core.conventions import (
     Array,
     Component,
+    aligned_zeros,
     as_dtype,
     check_instance,
 )
@@ -65,8 +66,8 @@ class Sequential(Component):
 
     def _bind(self) -> None:
         """Lay all parameters into one vector, and all gradients into another."""
-        self._theta = np.empty(self.n_params, self.dtype)
-        self._grad = np.empty(self.n_params, self.dtype)
+        self._theta = aligned_zeros(self.n_params, self.dtype)
+        self._grad = aligned_zeros(self.n_params, self.dtype)
         params: dict[str, Array] = {}
         grads: dict[str, Array] = {}
         start = 0

@@ -1,0 +1,175 @@
+"""The built site, page by page in a real browser: quiet, self-contained, whole and accessible."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import unquote, urldefrag, urlsplit
+
+import pytest
+from browser import SITE
+
+AXE = Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js"
+WIDTHS = (1280, 390)
+CHAPTER_LIMIT = 1_500_000  # bytes, compressed, before Run
+KEPT_BY_THE_THEME = {"mode", "theme"}  # what it may remember: the reader's choice of light and dark
+
+PAGES = sorted(
+    path.relative_to(SITE).as_posix()
+    for path in SITE.rglob("*.html")
+    if "_static" not in path.relative_to(SITE).parts
+)
+each_page = pytest.mark.parametrize("name", PAGES)
+
+
+# ---- as text -----------------------------------------------------------------------------------
+
+
+class Page(HTMLParser):
+    """What a page can be linked by, what it links to, and its pictures."""
+
+    def __init__(self, path: Path):
+        super().__init__()
+        self.anchors: list[str] = []
+        self.links: list[str] = []
+        self.pictures: list[dict[str, str | None]] = []
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        found = dict(attributes)
+        if found.get("id"):
+            self.anchors.append(found["id"])
+        if tag == "img":
+            self.pictures.append(found)
+        name = "href" if tag in ("a", "link") else "src"
+        if found.get(name):
+            self.links.append(found[name])
+
+
+@pytest.fixture(scope="module")
+def parsed(site) -> dict[str, Page]:
+    return {name: Page(site / name) for name in PAGES}
+
+
+def test_every_link_leads_somewhere(site, parsed):
+    broken = []
+    for name, page in parsed.items():
+        for link in page.links:
+            if urlsplit(link).scheme:
+                continue
+            address, anchor = urldefrag(link)
+            path = unquote(address.partition("?")[0])
+            target = (site / name).parent / path if path else site / name
+            if not target.is_file():
+                broken.append(f"{name}: no file for {link}")
+                continue
+            linked = parsed.get(target.resolve().relative_to(site.resolve()).as_posix())
+            if anchor and linked and unquote(anchor) not in linked.anchors:
+                broken.append(f"{name}: no anchor for {link}")
+    assert not broken, "\n".join(sorted(set(broken)))
+
+
+def test_every_id_is_there_once(parsed):
+    twice = [
+        f"{name}: {anchor}"
+        for name, page in parsed.items()
+        for anchor in {a for a in page.anchors if page.anchors.count(a) > 1}
+    ]
+    assert not twice, "\n".join(sorted(twice))
+
+
+def test_every_picture_says_what_it_shows(parsed):
+    silent = [
+        f"{name}: {picture.get('src', '')[:80]}"
+        for name, page in parsed.items()
+        for picture in page.pictures
+        # a picture that no text describes gets its own address as alternative text from Sphinx
+        if not picture.get("alt") or picture["alt"] == picture.get("src")
+    ]
+    assert not silent, "\n".join(silent)
+
+
+# ---- as a reader sees it -----------------------------------------------------------------------
+
+SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+KEPT = "({cookies: document.cookie, keys: Object.keys(localStorage)})"
+PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null"
+
+
+@each_page
+def test_page_is_quiet_whole_and_light(visit, name, record_property):
+    opened = visit(name)
+    page = opened.page
+    weight = opened.transferred()
+    record_property(
+        "page", [name, weight, len(opened.requests), page.evaluate(PAINT)]
+    )  # for the table that conftest.py prints
+    wrong = opened.complaints()
+    kept = page.evaluate(KEPT)
+    if kept["cookies"] or set(kept["keys"]) - KEPT_BY_THE_THEME:
+        wrong.append(f"keeps {kept}")
+    wrong += [
+        f"TeX error: {text}"
+        for text in page.locator("mjx-merror").evaluate_all(
+            "nodes => nodes.map(node => node.getAttribute('data-mjx-error') || node.textContent)"
+        )
+    ]
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        if (pixels := page.evaluate(SIDEWAYS)) > 0:
+            wrong.append(f"scrolls sideways by {pixels} pixels at a width of {width}")
+    if weight > CHAPTER_LIMIT and "/" not in name:
+        wrong.append(f"transfers {weight / 1e6:.2f} MB")
+    assert not wrong, "\n".join(wrong)
+
+
+# MathJax's own markup is left to MathJax. `rules` narrows the run to some of axe's rules.
+FINDINGS = """async (rules) => {
+    const options = {resultTypes: ["violations"], elementRef: false};
+    if (rules) options.runOnly = {type: "rule", values: rules};
+    const {violations} = await axe.run({exclude: ["mjx-container"]}, options);
+    return violations
+        .filter((found) => ["serious", "critical"].includes(found.impact))
+        .flatMap((found) => found.nodes.map((node) =>
+            `${found.id}: ${node.target} ${node.html.slice(0, 120)}: ${node.failureSummary}`));
+}"""
+
+
+@each_page
+def test_page_is_accessible_in_both_schemes(visit, name):
+    page = visit(name).page
+    page.add_script_tag(path=str(AXE))
+    wrong = [f"light: {found}" for found in page.evaluate(FINDINGS)]
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
+    # nothing but colours differs between the schemes
+    rules = ["color-contrast", "link-in-text-block"]
+    wrong += [f"dark: {found}" for found in page.evaluate(FINDINGS, rules)]
+    assert not wrong, "\n".join(wrong)
+
+
+@pytest.mark.parametrize("name", ["index.html", "05_layer.html", "api.html"])
+def test_page_opens_from_a_file(visit, site, name):
+    opened = visit((site / name).resolve().as_uri())
+    assert opened.complaints() == []
+    typeset = opened.page.locator("mjx-container").count()
+    assert typeset == opened.page.locator("span.math, div.math").count()
+
+
+def test_page_reads_without_javascript(visit):
+    page = visit("05_layer.html", java_script_enabled=False).page
+    assert page.locator("article h1").is_visible()
+    assert page.locator("div.cell_input").first.is_visible()
+
+
+def test_print_is_the_text_alone(visit):
+    page = visit("05_layer.html").page
+    page.emulate_media(media="print")
+    for around in (
+        "#pst-primary-sidebar",
+        "#pst-secondary-sidebar",
+        ".bd-header-article",
+        ".prev-next-area",
+    ):
+        for part in page.locator(around).all():
+            assert not part.is_visible(), around
