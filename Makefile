@@ -15,7 +15,7 @@ export OMP_NUM_THREADS ?= 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install book test mutants export notebooks xor spiral regression mnist bench serve lab lint clean
+.PHONY: help install book test oracle mutants export notebooks xor spiral regression mnist bench serve lab lint clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -39,6 +39,10 @@ book: $(READY) ## Execute every notebook and render the site, strictly
 
 test: $(READY) ## Everything: sync, stored outputs, unit tests, doctests, wheel and sdist
 	@$(PY) -m pytest -q -n $(JOBS) --dist loadfile --nbval --doctest-modules nbs nnbook tests
+
+oracle: $(READY) ## Compare every derivative with PyTorch as well, which this installs
+	$(PY) -m pip install --quiet "$$(grep '^torch==' benchmarks/requirements.txt)"
+	@$(PY) -m pytest -q -n $(JOBS) tests/test_oracle.py
 
 mutants: $(READY) ## Change every equation, one sign at a time: its check must fail
 	@$(PY) _ext/run_mutants.py --jobs $(JOBS) $(ARGS)

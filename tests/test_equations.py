@@ -199,6 +199,7 @@ REFUSED = [
     ("wrong shape below", r"\underset{(m, n)}{X} = X", dict(m=3, n=5, X=X), r"stated|written here is \(3, 5\)"),
     ("wrong name below", r"\underbrace{a + b}_{c} = c", dict(a=1, b=2, c=4), "underneath"),
     ("wrong space", r"X \in \mathbb{R}^{3 \times 5}", dict(X=X), "written here"),
+    ("endless", r"c = \sum_{i=1}^{n} 1", dict(c=2e6, n=2_000_000), r"2,000,000 terms.*at most 100,000"),
     ("bound twice", r"x_1 = 1", {"x_1": 1, "x1": 1}, "bound twice|not in the display"),
 ]  # fmt: skip
 
