@@ -14,7 +14,7 @@ import math
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, NoReturn, Union
+from typing import Any, NamedTuple, NoReturn, Union
 
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
@@ -184,32 +184,39 @@ class TrainingDiverged(ArithmeticError):
             "causes are a learning rate that is too large and data that are not standardised.")
 
 # %% ../../nbs/12_model.ipynb #9baaeae1
-def _one_epoch(model: "Model", optimizer: Optimizer, epoch: int,
-               pairs: Iterator[tuple[Array, Array]], bar: Any) -> dict[str, float]:
-    """A step of the optimizer for each pair (X, Y), and the means of what was seen on the way."""
+def _one_epoch(model: "Model", optimizer: Optimizer, epoch: int, bar: Any,
+               pairs: Iterator[tuple[Array, Array]], *,
+               careful: bool = False) -> dict[str, float] | None:
+    """A step of the optimizer for each pair (X, Y), and the means of what was seen on the way.
+
+    None if a step made the parameters overflow. To know which, go back and be `careful`.
+    """
     network, loss, fused = model.network, model.loss, model.fused
-    kept = network.theta.copy()
     total, hits, seen = 0.0, 0.0, 0
     for step, (X, Y) in enumerate(pairs, 1):
         A = network.forward(X, logits=fused)
         m = len(X)
         J = float(loss.per_example(A, Y, logits=fused).sum()) / m
         network.backward(loss.backward(), want_dX=False)
-        if not math.isfinite(J):
-            _give_up(model, f"the loss became {J}", kept, X, epoch, step)
-        if not _finite(network.grad):
-            _give_up(model, "the gradient became infinite or NaN", kept, X, epoch, step)
-        np.copyto(kept, network.theta)
+        if not (math.isfinite(J) and _finite(network.grad)):
+            if not _finite(network.theta):
+                return None
+            what = f"loss became {J}" if not math.isfinite(J) else "gradient became infinite or NaN"
+            _give_up(model, f"the {what}", network.theta.copy(), X, epoch, step)
+        before = network.theta.copy() if careful else None
         optimizer.step(network.theta, network.grad)
-        if not _finite(network.theta):
-            _give_up(model, "the parameters became infinite or NaN", kept, X, epoch, step)
+        if before is not None and not _finite(network.theta):
+            _give_up(model, "the parameters became infinite or NaN", before, X, epoch, step)
         total += J * m
         hits += _share_of_hits(loss, A, Y, fused) * m
         seen += m
         if bar is not None:
             bar.update()
+    if not _finite(network.theta):
+        return None
     if not all(map(_finite, optimizer.state.values())):
-        _give_up(model, "what the optimizer remembers became infinite or NaN", kept, X, epoch, step)
+        _give_up(model, "what the optimizer remembers became infinite or NaN",
+                 network.theta.copy(), X, epoch, step)
     return {"loss": total / seen, **({"accuracy": hits / seen} if loss.classifies else {})}
 
 
@@ -220,6 +227,25 @@ def _share_of_hits(loss: Loss, A: Array, Y: Array, logits: bool) -> float:
     return float(np.count_nonzero(right) / right.size)
 
 # %% ../../nbs/12_model.ipynb #7b53a6aa
+class _Moment(NamedTuple):
+    """All that the next epoch depends on."""
+
+    theta: Array
+    t: int
+    state: dict[str, Array]
+    random: Any
+
+    @classmethod
+    def of(cls, model: "Model", optimizer: Optimizer, rng: "np.random.Generator") -> "_Moment":
+        state = {name: vector.copy() for name, vector in optimizer.state.items()}
+        return cls(model.network.theta.copy(), optimizer.t, state, rng.bit_generator.state)
+
+    def restore(self, model: "Model", optimizer: Optimizer, rng: "np.random.Generator") -> None:
+        model.network.theta = self.theta
+        optimizer.t, optimizer.state = self.t, self.state
+        rng.bit_generator.state = self.random
+
+
 def _finite(vector: Array) -> bool:
     """Whether every entry is finite: one dot product says so, unless it overflows itself."""
     return math.isfinite(float(vector @ vector)) or bool(np.isfinite(vector).all())
@@ -442,8 +468,14 @@ class Model:
         try:
             with _progress_bar(steps, progress) as bar, np.errstate(all="ignore"):
                 for epoch in range(1, epochs + 1):
+                    start = _Moment.of(self, self.optimizer, rng)
                     pairs = batches(X, Y, batch_size, rng if shuffle else False)
-                    logs = _one_epoch(self, self.optimizer, epoch, pairs, bar)
+                    logs = _one_epoch(self, self.optimizer, epoch, bar, pairs)
+                    if logs is None:
+                        start.restore(self, self.optimizer, rng)
+                        pairs = batches(X, Y, batch_size, rng if shuffle else False)
+                        logs = _one_epoch(self, self.optimizer, epoch, bar, pairs, careful=True)
+                    assert logs is not None  # who is careful finds the step
                     if validation is not None:
                         scores = self._score(*validation, 1024)
                         if not math.isfinite(scores["loss"]):
