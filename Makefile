@@ -6,6 +6,9 @@ VENV := .venv
 PY := $(VENV)/bin/python
 READY := $(VENV)/.installed
 LAB := $(VENV)/.lab
+BUILT := _build/html/.built
+SOURCES := _config.yml _toc.yml $(wildcard nbs/*.*) \
+           $(shell find nnbook _ext _static _templates -type f ! -name '*.pyc')
 JOBS ?= 2
 PORT ?= 8000
 
@@ -34,10 +37,15 @@ $(READY): requirements.txt settings.ini pyproject.toml setup.py
 	$(PY) -m pip install --quiet --no-deps --no-build-isolation --editable .
 	@touch $@
 
-book: $(READY) ## Execute every notebook and render the site, strictly
-	@$(PY) _ext/build_book.py --jobs $(JOBS)
+book: ## Execute every notebook and render the site, strictly
+	@rm -f $(BUILT)
+	@$(MAKE) --no-print-directory $(BUILT)
 
-test: $(READY) ## Everything: sync, stored outputs, unit tests, doctests, wheel and sdist
+$(BUILT): $(READY) $(SOURCES)
+	@$(PY) _ext/build_book.py --jobs $(JOBS)
+	@touch $@
+
+test: $(BUILT) ## Everything: sync, stored outputs, unit tests, doctests, wheel and sdist, the built site
 	@$(PY) -m pytest -q -n $(JOBS) --dist loadfile --nbval --doctest-modules nbs nnbook tests
 
 oracle: $(READY) ## Compare every derivative with PyTorch as well, which this installs

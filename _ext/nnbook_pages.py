@@ -1,8 +1,8 @@
 """What the pages of the theme and its extensions lack: one element an id, figures for a dark page.
 
 - An id is on a page once. The extensions for theorems and exercises repeat theirs in every box.
-- In the dark scheme a style sheet turns figures over, dark for light. Where the words about a figure
-  speak of light and dark they would become untrue, so that figure keeps its colours.
+- In the dark scheme the style sheet turns figures over, dark for light. Where the words about one
+  speak of light and dark they would become untrue, so it keeps its colours.
 - A folded cell is opened by the words that it shows, also for those who hear the page.
 """
 

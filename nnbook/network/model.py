@@ -12,6 +12,7 @@ import copy
 import json
 import math
 import os
+import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, Union
@@ -60,8 +61,9 @@ class History(dict[str, list[float]]):
 class Callback:
     """Something that `Model.fit` calls as it goes. Override what you need.
 
-    Setting ``model.stop_training = True`` ends the training after the epoch. Derived in
-    :ref:`ch-model`.
+    Setting ``model.stop_training = True`` ends the training after the epoch. A callback that
+    remembers something from epoch to epoch says so in `state` and `restore`, so that an
+    interrupted training can go on. Derived in :ref:`ch-model`.
     """
 
     def on_train_begin(self, model: "Model") -> None:
@@ -72,6 +74,13 @@ class Callback:
 
     def on_train_end(self, model: "Model") -> None:
         """After the last epoch, however it came about."""
+
+    def state(self) -> dict[str, Any]:
+        """What it remembers: arrays, numbers and text by name. It is not changed later."""
+        return {}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Remember what `state` once gave; called after `on_train_begin`."""
 
 # %% ../../nbs/12_model.ipynb #f453e64b
 class _Best:
@@ -136,6 +145,13 @@ class EarlyStopping(Callback):
         elif epoch - self.best_epoch >= self.patience:
             model.stop_training = True
 
+    def state(self) -> dict[str, Any]:
+        return {"best_epoch": self.best_epoch, "value": self._best.value, "theta": self._theta}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self.best_epoch, self._best.value = state["best_epoch"], state["value"]
+        self._theta = state["theta"]
+
     def on_train_end(self, model: "Model") -> None:
         if self.restore_best and self.best_epoch:
             model.network.theta = self._theta
@@ -164,6 +180,12 @@ class SaveBest(Callback):
     def on_epoch_end(self, model: "Model", epoch: int, logs: dict[str, float]) -> None:
         if self._best.improved(logs):
             model.save(self.path)
+
+    def state(self) -> dict[str, Any]:
+        return {"value": self._best.value}
+
+    def restore(self, state: dict[str, Any]) -> None:
+        self._best.value = state["value"]
 
 # %% ../../nbs/12_model.ipynb #6e457a2a
 class TrainingDiverged(ArithmeticError):
@@ -228,21 +250,23 @@ def _share_of_hits(loss: Loss, A: Array, Y: Array, logits: bool) -> float:
 
 # %% ../../nbs/12_model.ipynb #7b53a6aa
 class _Moment(NamedTuple):
-    """All that the next epoch depends on."""
+    """All of the model that the coming epochs depend on."""
 
     theta: Array
     t: int
     state: dict[str, Array]
+    lr: Any
     random: Any
 
     @classmethod
     def of(cls, model: "Model", optimizer: Optimizer, rng: "np.random.Generator") -> "_Moment":
         state = {name: vector.copy() for name, vector in optimizer.state.items()}
-        return cls(model.network.theta.copy(), optimizer.t, state, rng.bit_generator.state)
+        theta = model.network.theta.copy()
+        return cls(theta, optimizer.t, state, optimizer.lr, rng.bit_generator.state)
 
     def restore(self, model: "Model", optimizer: Optimizer, rng: "np.random.Generator") -> None:
         model.network.theta = self.theta
-        optimizer.t, optimizer.state = self.t, self.state
+        optimizer.t, optimizer.state, optimizer.lr = self.t, self.state, self.lr
         rng.bit_generator.state = self.random
 
 
@@ -333,6 +357,102 @@ def _vector(vector: Array, network: Sequential) -> Array:
     check_finite("the file's vector", vector)
     return vector
 
+# %% ../../nbs/12_model.ipynb #ch12checkpoint
+class _Checkpoint:
+    """The file from which an interrupted training goes on."""
+
+    def __init__(self, path: PathLike, model: "Model", callbacks: list[Callback],
+                 rng: "np.random.Generator", terms: dict[str, Any]) -> None:
+        self.path, self.model, self.callbacks, self.rng = _path(path), model, callbacks, rng
+        self.terms = terms  # what must be the same when the training goes on
+        self.first = rng.bit_generator.state  # before any validation part is drawn
+        self.found: dict[str, Any] | None = None
+        self.held: tuple[_Moment, int, bool, list[dict[str, Any]]] | None = None
+
+    def read(self) -> None:
+        """Look for the file; if there is one, the random numbers begin as they began there."""
+        if not self.path.exists():
+            return
+        config, self.arrays = _read_npz(self.path)
+        if not isinstance(config.get("training"), dict):
+            raise ModelFileError(f"{self.path} holds a model and no training that could go on")
+        self.found = found = config["training"]
+        model = self.model
+        for name, ours in (("network", model.network.config()), ("loss", model.loss.config()),
+                           *self.terms.items()):
+            theirs = found["terms"].get(name) if name in self.terms else config.get(name)
+            if theirs != json.loads(json.dumps(ours)):
+                raise ValueError(f"{self.path} belongs to another training: "
+                                 f"its {name} is {theirs!r:.200}, and here it is {ours!r:.200}")
+        self.first = found["first"]
+        self.rng.bit_generator.state = self.first
+
+    def resume(self, optimizer: Optimizer, epochs: int) -> int:
+        """Set everything to where it stopped; how many of the epochs need no more training."""
+        found, arrays, network = self.found, self.arrays, self.model.network
+        assert found is not None
+        try:
+            state = {name.partition(".")[2]: _vector(vector, network)
+                     for name, vector in arrays.items() if name.startswith("optimizer.")}
+            lr = optimizer.lr if callable(optimizer.lr) else found["lr"]
+            moment = _Moment(_vector(arrays["theta"], network), check_integer("t", found["t"], 0),
+                             state, lr, found["random"])
+            history = History({name: list(map(float, row)) for name, row in found["history"].items()})
+            for k, callback in enumerate(self.callbacks):
+                own = f"callback{k}."
+                callback.restore({**found["callbacks"][k], **{
+                    name.removeprefix(own): values for name, values in arrays.items()
+                    if name.startswith(own)}})
+            epoch, stopped = check_integer("epoch", found["epoch"], 0), bool(found["stopped"])
+            moment.restore(self.model, optimizer, self.rng)
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            raise ModelFileError(f"{self.path} holds no training that can go on: {error}") from None
+        self.model.history, self.model.stop_training = history, stopped
+        return epochs if stopped else epoch
+
+    def hold(self, moment: _Moment, epoch: int) -> None:
+        """Keep what the file is to say if the coming epoch is interrupted."""
+        states = [callback.state() for callback in self.callbacks]
+        self.held = moment, epoch, self.model.stop_training, states
+
+    def write(self) -> None:
+        """Write what is held."""
+        if self.held is None:
+            return
+        moment, epoch, stopped, states = self.held
+        config, arrays = self.model._described(moment.theta, moment.t, moment.state)
+        arrays.update({f"callback{k}.{name}": value for k, state in enumerate(states)
+                       for name, value in state.items() if isinstance(value, np.ndarray)})
+        config["training"] = {
+            "terms": self.terms, "epoch": epoch, "stopped": stopped, "t": moment.t,
+            "lr": None if callable(moment.lr) else moment.lr,
+            "first": self.first, "random": moment.random,
+            "history": {name: row[:epoch] for name, row in self.model.history.items()},
+            "callbacks": [{name: value for name, value in state.items()
+                           if not isinstance(value, np.ndarray)} for state in states],
+        }
+        _write_model(self.path, config, arrays)
+
+
+def _write_model(path: Path, config: dict[str, Any], arrays: dict[str, Any]) -> None:
+    text = json.dumps(config, default=_plain)
+    _write_npz(path, {**arrays, "config": np.frombuffer(text.encode(), np.uint8)})
+
+
+def _plain(value: Any) -> Any:
+    """Numbers of NumPy, which some random generators and callbacks hold, as those of JSON."""
+    if isinstance(value, (np.ndarray, np.generic)):
+        return value.tolist()
+    raise TypeError(f"a file holds arrays, numbers and text, got {type(value).__name__}")
+
+
+def _checksum(*arrays: Array) -> int:
+    """A number that other data would hardly have."""
+    total = 0
+    for values in arrays:
+        total = zlib.crc32(np.ascontiguousarray(values).data, total)
+    return total
+
 # %% ../../nbs/12_model.ipynb #c4d41e3d
 def _progress_bar(total: int, progress: bool) -> Any:
     """A bar over the steps, or a stand-in that shows nothing."""
@@ -351,6 +471,13 @@ def _architecture(network: Sequential) -> list[tuple[Any, ...]]:
     """What must agree for θ to mean the same."""
     return [(layer.kind(), layer.n_in, layer.n_out, repr(getattr(layer, "activation", None)))
             for layer in network]
+
+
+def _rule(optimizer: Optimizer) -> dict[str, Any]:
+    """The optimizer's kind and settings, but for the learning rate, which a callback may change."""
+    settings = {name: value for name, value in vars(optimizer).items()
+                if isinstance(value, (bool, int, float)) and name not in ("lr", "t")}
+    return {"kind": optimizer.kind(), **settings}
 
 # %% ../../nbs/12_model.ipynb #f14d13e5
 class Model:
@@ -406,7 +533,8 @@ class Model:
         self, X: ArrayLike, Y: ArrayLike, *, epochs: int, batch_size: int,
         validation_data: tuple[ArrayLike, ArrayLike] | None = None, validation_split: float = 0.0,
         shuffle: bool = True, seed: Seed = None, callbacks: Iterable[Callback] = (),
-        progress: bool = True,
+        progress: bool = True, checkpoint: PathLike | None = None, checkpoint_every: int = 1,
+        resume: bool = False,
     ) -> History:
         """Train on the examples X, shape (m, n_in), and their targets Y.
 
@@ -428,6 +556,12 @@ class Model:
         callbacks : iterable of Callback
         progress : bool
             Show a progress bar where tqdm is installed.
+        checkpoint : path or None
+            A file for all that a training needs to go on: written every `checkpoint_every` epochs,
+            at the end, and on Ctrl-C with the last complete epoch.
+        resume : bool
+            Go on from the file `checkpoint`, if it exists. With the same arguments, `epochs` in
+            all, the parameters end with the same bits as without the interruption.
 
         Returns
         -------
@@ -439,6 +573,8 @@ class Model:
         ------
         TypeError, ValueError
             For arguments that don't fit, before anything is changed.
+        ModelFileError
+            If `checkpoint` is to be resumed and holds no training of this model.
         TrainingDiverged
             When a loss or a gradient is not finite.
         """
@@ -453,22 +589,37 @@ class Model:
         callbacks = list(callbacks)
         for callback in callbacks:
             check_instance("callback", callback, Callback)
+        every, resume = check_integer("checkpoint_every", checkpoint_every), check_flag("resume", resume)
+        if resume and checkpoint is None:
+            raise ValueError("resume needs the file to go on from: give checkpoint")
         rng = as_generator(seed, "seed")
         X, Y = self._data(X, Y)
         validation = self._validation(validation_data)
+        keeper = None
+        if checkpoint is not None:
+            keeper = _Checkpoint(checkpoint, self, callbacks, rng, {
+                "optimizer": _rule(self.optimizer), "batch_size": batch_size, "shuffle": shuffle,
+                "validation_split": share, "callbacks": [type(c).__name__ for c in callbacks],
+                "data": _checksum(X, Y, *(validation or ()))})
+            if resume:
+                keeper.read()
         if share:
             if validation is not None:
                 raise ValueError("give validation_data or validation_split, not both")
             X, Y, validation = self._set_aside(X, Y, share, rng)
         self._check_monitors(callbacks, validation is not None)
-        self.history, self.stop_training = History(), False
-        steps = epochs * math.ceil(len(X) / batch_size)
+        self.history, self.stop_training, done = History(), False, 0
         for callback in callbacks:
             callback.on_train_begin(self)
+        if keeper is not None and keeper.found is not None:
+            done = min(keeper.resume(self.optimizer, epochs), epochs)
+        steps = (epochs - done) * math.ceil(len(X) / batch_size)
         try:
             with _progress_bar(steps, progress) as bar, np.errstate(all="ignore"):
-                for epoch in range(1, epochs + 1):
+                for epoch in range(done + 1, epochs + 1):
                     start = _Moment.of(self, self.optimizer, rng)
+                    if keeper is not None:
+                        keeper.hold(start, epoch - 1)
                     pairs = batches(X, Y, batch_size, rng if shuffle else False)
                     logs = _one_epoch(self, self.optimizer, epoch, bar, pairs)
                     if logs is None:
@@ -488,8 +639,16 @@ class Model:
                         bar.set_postfix({name: f"{value:.4f}" for name, value in logs.items()})
                     for callback in callbacks:
                         callback.on_epoch_end(self, epoch, logs)
+                    if keeper is not None and (
+                            epoch % every == 0 or epoch == epochs or self.stop_training):
+                        keeper.hold(_Moment.of(self, self.optimizer, rng), epoch)
+                        keeper.write()
                     if self.stop_training:
                         break
+        except KeyboardInterrupt:
+            if keeper is not None:
+                keeper.write()
+            raise
         finally:
             for callback in callbacks:
                 callback.on_train_end(self)
@@ -589,14 +748,19 @@ class Model:
         such a model is loaded without an optimizer.
         """
         path, optimizer = _path(path), self.optimizer
+        t, state = (0, {}) if optimizer is None else (optimizer.t, optimizer.state)
+        _write_model(path, *self._described(self.network.theta, t, state))
+
+    def _described(
+        self, theta: Array, t: int, state: dict[str, Array],
+    ) -> tuple[dict[str, Any], dict[str, Array]]:
+        """What a file says of the model, at the given parameters: the description, the arrays."""
+        optimizer = self.optimizer
         config: dict[str, Any] = {"format": FORMAT, "version": FORMAT_VERSION, "optimizer": None}
         config.update(network=self.network.config(), loss=self.loss.config())
-        arrays = {"theta": self.network.theta}
         if optimizer is not None and not callable(optimizer.lr):
-            config["optimizer"] = {**optimizer.config(), "t": optimizer.t}
-            arrays.update({f"optimizer.{name}": vector for name, vector in optimizer.state.items()})
-        arrays["config"] = np.frombuffer(json.dumps(config).encode(), np.uint8)
-        _write_npz(path, arrays)
+            config["optimizer"] = {**optimizer.config(), "t": t}
+        return config, {"theta": theta, **{f"optimizer.{name}": v for name, v in state.items()}}
 
     @classmethod
     def load(cls, path: PathLike) -> "Model":
