@@ -66,6 +66,7 @@ class Check(nodes.General, nodes.Element):
 
 def mark_checks(app: Sphinx, doctree: nodes.document) -> None:
     """Give every cell with checks an address for each, and fold those that are checks alone."""
+    addressed: set[str] = set()
     for cell in list(doctree.findall(nodes.container)):
         if cell.get("nb_element") != "cell_code":
             continue
@@ -73,7 +74,9 @@ def mark_checks(app: Sphinx, doctree: nodes.document) -> None:
         labels = [label for label, _ in ledger.calls(block.astext())] if block is not None else []
         if not labels:
             continue
-        cell["ids"] += [f"check-{label}" for label in dict.fromkeys(labels)]
+        first = [label for label in dict.fromkeys(labels) if label not in addressed]
+        cell["ids"] += [f"check-{label}" for label in first]
+        addressed.update(first)
         if f"tag_{CHECK}" in cell["classes"]:
             folded = Check("", labels=list(dict.fromkeys(labels)))
             cell.replace_self(folded)

@@ -9,6 +9,7 @@ __all__ = ['PathLike', 'FORMAT', 'FORMAT_VERSION', 'NOT_PROBABILITIES', 'History
 # %% ../../nbs/12_model.ipynb #66a48870
 import contextlib
 import copy
+import io
 import json
 import math
 import os
@@ -149,8 +150,12 @@ class EarlyStopping(Callback):
         return {"best_epoch": self.best_epoch, "value": self._best.value, "theta": self._theta}
 
     def restore(self, state: dict[str, Any]) -> None:
-        self.best_epoch, self._best.value = state["best_epoch"], state["value"]
-        self._theta = state["theta"]
+        theta = state["theta"]
+        if theta.shape != self._theta.shape or theta.dtype != self._theta.dtype:
+            raise ValueError(f"theta of shape {theta.shape} and dtype {theta.dtype} is of another model")
+        check_finite("theta", theta)
+        self._theta, self._best.value = theta, float(state["value"])
+        self.best_epoch = check_integer("best_epoch", state["best_epoch"], 0)
 
     def on_train_end(self, model: "Model") -> None:
         if self.restore_best and self.best_epoch:
@@ -185,7 +190,7 @@ class SaveBest(Callback):
         return {"value": self._best.value}
 
     def restore(self, state: dict[str, Any]) -> None:
-        self._best.value = state["value"]
+        self._best.value = float(state["value"])
 
 # %% ../../nbs/12_model.ipynb #6e457a2a
 class TrainingDiverged(ArithmeticError):
@@ -265,9 +270,9 @@ class _Moment(NamedTuple):
         return cls(theta, optimizer.t, state, optimizer.lr, rng.bit_generator.state)
 
     def restore(self, model: "Model", optimizer: Optimizer, rng: "np.random.Generator") -> None:
+        rng.bit_generator.state = self.random  # first, because it may refuse
         model.network.theta = self.theta
         optimizer.t, optimizer.state, optimizer.lr = self.t, self.state, self.lr
-        rng.bit_generator.state = self.random
 
 
 def _finite(vector: Array) -> bool:
@@ -329,16 +334,34 @@ def _write_npz(path: Path, arrays: dict[str, Any]) -> None:
         raise
 
 # %% ../../nbs/12_model.ipynb #ba70e4c9
+def _array_of(data: bytes) -> Array:
+    """The array in the bytes of a .npy file, whose header may say no more than there is."""
+    file = io.BytesIO(data)
+    if np.lib.format.read_magic(file) != (1, 0):
+        raise ValueError("an array has another version of NumPy's format")
+    shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
+    if dtype.hasobject or min(shape, default=1) < 0 or (
+            math.prod(shape) * dtype.itemsize != len(data) - file.tell()):
+        raise ValueError("an array is not what its header says")
+    values: Array = np.frombuffer(data, dtype, offset=file.tell()).copy()
+    return values.reshape(shape, order="F" if fortran_order else "C")
+
+
 def _read_npz(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
     """The description and the arrays of a model file."""
+    import zipfile
+
     with open(path, "rb") as file:
         try:
-            with np.load(file, allow_pickle=False) as archive:
-                arrays = {name: archive[name] for name in archive.files}
+            with zipfile.ZipFile(file) as archive:
+                members = archive.infolist()
+                if (any(member.compress_type != zipfile.ZIP_STORED for member in members)
+                        or sum(member.file_size for member in members) > path.stat().st_size):
+                    raise ValueError("it holds more than its own bytes")
+                arrays = {member.filename.removesuffix(".npy"): _array_of(archive.read(member))
+                          for member in members}
             config = json.loads(arrays.pop("config").tobytes().decode())
             found, version = config["format"], config["version"]
-        except MemoryError:
-            raise ModelFileError(f"{path} claims to hold more than fits into memory") from None
         except Exception as error:  # a damaged archive raises whatever its damage leads to
             raise ModelFileError(f"{path} is no model file of nnbook, or is damaged ({error})") from None
     if found != FORMAT:
@@ -377,15 +400,16 @@ class _Checkpoint:
         if not isinstance(config.get("training"), dict):
             raise ModelFileError(f"{self.path} holds a model and no training that could go on")
         self.found = found = config["training"]
-        model = self.model
-        for name, ours in (("network", model.network.config()), ("loss", model.loss.config()),
-                           *self.terms.items()):
-            theirs = found["terms"].get(name) if name in self.terms else config.get(name)
-            if theirs != json.loads(json.dumps(ours)):
-                raise ValueError(f"{self.path} belongs to another training: "
-                                 f"its {name} is {theirs!r:.200}, and here it is {ours!r:.200}")
-        self.first = found["first"]
-        self.rng.bit_generator.state = self.first
+        stated = {**config, **found["terms"]} if isinstance(found.get("terms"), dict) else {}
+        ours = {"network": self.model.network.config(), "loss": self.model.loss.config(), **self.terms}
+        for name, value in ours.items():
+            if stated.get(name) != json.loads(json.dumps(value)):
+                raise ValueError(f"{self.path} belongs to another training: its {name} is "
+                                 f"{stated.get(name)!r:.200}, and here it is {value!r:.200}")
+        try:
+            self.rng.bit_generator.state = self.first = found["first"]
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise ModelFileError(f"{self.path} has no state for {self.rng}: {error!r}") from None
 
     def resume(self, optimizer: Optimizer, epochs: int) -> int:
         """Set everything to where it stopped; how many of the epochs need no more training."""
@@ -394,7 +418,7 @@ class _Checkpoint:
         try:
             state = {name.partition(".")[2]: _vector(vector, network)
                      for name, vector in arrays.items() if name.startswith("optimizer.")}
-            lr = optimizer.lr if callable(optimizer.lr) else found["lr"]
+            lr = optimizer.lr if callable(optimizer.lr) else check_number("lr", found["lr"], 0)
             moment = _Moment(_vector(arrays["theta"], network), check_integer("t", found["t"], 0),
                              state, lr, found["random"])
             history = History({name: list(map(float, row)) for name, row in found["history"].items()})
@@ -405,8 +429,8 @@ class _Checkpoint:
                     if name.startswith(own)}})
             epoch, stopped = check_integer("epoch", found["epoch"], 0), bool(found["stopped"])
             moment.restore(self.model, optimizer, self.rng)
-        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-            raise ModelFileError(f"{self.path} holds no training that can go on: {error}") from None
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
+            raise ModelFileError(f"{self.path} holds no training that can go on: {error!r}") from None
         self.model.history, self.model.stop_training = history, stopped
         return epochs if stopped else epoch
 
@@ -435,11 +459,11 @@ class _Checkpoint:
 
 
 def _write_model(path: Path, config: dict[str, Any], arrays: dict[str, Any]) -> None:
-    text = json.dumps(config, default=_plain)
+    text = json.dumps(config, default=_json_value)
     _write_npz(path, {**arrays, "config": np.frombuffer(text.encode(), np.uint8)})
 
 
-def _plain(value: Any) -> Any:
+def _json_value(value: Any) -> Any:
     """Numbers of NumPy, which some random generators and callbacks hold, as those of JSON."""
     if isinstance(value, (np.ndarray, np.generic)):
         return value.tolist()
@@ -775,6 +799,9 @@ class Model:
         """
         config, arrays = _read_npz(_path(path))
         try:
+            for layer in config["network"]["layers"]:
+                if layer["kind"] == "DenseLayer" and layer["n_in"] * layer["n_out"] > arrays["theta"].size:
+                    raise ValueError("a layer has more weights than the file")
             network = Sequential.from_config(config["network"])
             network.theta = _vector(arrays["theta"], network)
             optimizer = None

@@ -2,6 +2,7 @@
 
 from nnbook.utils.data_utils import (
     MNIST,
+    DataFileError,
     DownloadError,
     Standardizer,
     batches,
@@ -32,7 +33,7 @@ from nnbook.utils.visualization import (
 )
 
 __all__ = [
-    "MNIST", "DownloadError", "Standardizer", "batches", "load_mnist", "one_hot", "shuffle",
+    "MNIST", "DataFileError", "DownloadError", "Standardizer", "batches", "load_mnist", "one_hot", "shuffle",
     "train_test_split",
     "UndefinedMetricWarning", "accuracy", "confusion_matrix", "f1_score", "precision", "r2_score",
     "recall",

@@ -4,7 +4,7 @@
 
 # %% auto #0
 __all__ = ['MNIST_FILES', 'MNIST_MIRRORS', 'shuffle', 'batches', 'one_hot', 'quotas', 'train_test_split', 'Standardizer',
-           'parse_idx', 'evenly_spread', 'Archive', 'DownloadError', 'MNIST', 'load_mnist']
+           'DataFileError', 'parse_idx', 'evenly_spread', 'Archive', 'DownloadError', 'MNIST', 'load_mnist']
 
 # %% ../../nbs/09_data.ipynb #86f70f0a
 import contextlib
@@ -316,6 +316,10 @@ class Standardizer:
         return int(self.mean.size)
 
 # %% ../../nbs/09_data.ipynb #ch09idx
+class DataFileError(ValueError):
+    """A file is damaged, or not the file of data that it should be."""
+
+
 def parse_idx(data: bytes, name: str = "the file") -> Array:
     """The array of unsigned bytes that an IDX file holds.
 
@@ -333,7 +337,7 @@ def parse_idx(data: bytes, name: str = "the file") -> Array:
 
     Raises
     ------
-    ValueError
+    DataFileError
         If the header is not that of unsigned bytes, or the length is not what the header says.
 
     Examples
@@ -344,15 +348,15 @@ def parse_idx(data: bytes, name: str = "the file") -> Array:
     if not isinstance(data, (bytes, bytearray)):
         raise TypeError(f"data must be the bytes of an IDX file, got {type(data).__name__}")
     if data[3:4] > b"\x20":
-        raise ValueError(f"{name} names {data[3]} axes; an array has at most 32")
+        raise DataFileError(f"{name} names {data[3]} axes; an array has at most 32")
     if data[:3] != b"\x00\x00\x08" or not data[3:4] > b"\x00":
-        raise ValueError(f"{name} is no IDX file of unsigned bytes: it should begin with 00 00 08 "
-                         f"and a number of axes, it begins with {data[:4].hex(' ') or 'nothing'}")
+        raise DataFileError(f"{name} is no IDX file of unsigned bytes: it should begin with 00 00 08 "
+                            f"and a number of axes, it begins with {data[:4].hex(' ') or 'nothing'}")
     start = 4 + 4 * data[3]
     shape = tuple(int.from_bytes(data[i:i + 4], "big") for i in range(4, start, 4))
     if len(data) != start + math.prod(shape):
-        raise ValueError(f"{name} should be {start + math.prod(shape):,} bytes long, as its header "
-                         f"says {' × '.join(map(str, shape))}, but it has {len(data):,}")
+        raise DataFileError(f"{name} should be {start + math.prod(shape):,} bytes long, as its header "
+                            f"says {' × '.join(map(str, shape))}, but it has {len(data):,}")
     return np.frombuffer(data, np.uint8, offset=start).reshape(shape)
 
 # %% ../../nbs/09_data.ipynb #ch09evenly
@@ -436,8 +440,8 @@ def _check_sha256(what: str, data: bytes, expected: str) -> None:
 
     found = hashlib.sha256(data).hexdigest()
     if found != expected:
-        raise ValueError(f"{what} is damaged or another file: its {len(data):,} bytes have the "
-                         f"sha256 {found[:12]}…, expected {expected[:12]}…")
+        raise DataFileError(f"{what} is damaged or another file: its {len(data):,} bytes have the "
+                            f"sha256 {found[:12]}…, expected {expected[:12]}…")
 
 
 def _read_archive(path: Path, archive: Archive) -> bytes:
@@ -556,8 +560,8 @@ def _full_set(folder: Path, mirrors: Sequence[str], files: Sequence[Archive], ti
         arrays.append(parse_idx(content, archive.name))
     for part, X, Y in (("training", arrays[0], arrays[1]), ("test", arrays[2], arrays[3])):
         if X.ndim != 3 or Y.ndim != 1 or len(X) != len(Y):
-            raise ValueError(f"the {part} files should hold m images and m labels, "
-                             f"got shapes {X.shape} and {Y.shape}")
+            raise DataFileError(f"the {part} files should hold m images and m labels, "
+                                f"got shapes {X.shape} and {Y.shape}")
     return arrays
 
 # %% ../../nbs/09_data.ipynb #ch09load
