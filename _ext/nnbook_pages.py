@@ -22,7 +22,7 @@ TEMPLATES = Path(__file__).resolve().parent.parent / "_templates"
 REPEATED_IDS = {"proof", "proof-content", "exercise-content", "solution-content"}
 SAYS_HOW_LIGHT = re.compile(r"\b(white|black|dark|bright|light|pale|luminance)", re.IGNORECASE)
 TRUE_COLOURS = "nn-true-colours"
-LARGE = 60_000  # bytes
+LARGE = 30_000  # bytes
 
 
 def configure(app: Sphinx, config: Any) -> None:
@@ -46,9 +46,16 @@ def mend(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     keep_colours_that_are_spoken_of(doctree)
 
 
-def name_folded_cells(app: Sphinx, page: str, template: str, context: Any, doctree: Any) -> None:
-    if "body" in context:
-        context["body"] = context["body"].replace(' aria-label="Toggle hidden content"', "")
+# What is wrong in the markup for those who hear the page, and what it becomes.
+MARKUP = {
+    ' aria-label="Toggle hidden content"': "",  # the words that are shown say more
+    ' role="doc-biblioentry"': ' role="listitem"',  # a list has items
+}
+
+
+def mend_markup(app: Sphinx, page: str, template: str, context: Any, doctree: Any) -> None:
+    for wrong, right in MARKUP.items():
+        context["body"] = context.get("body", "").replace(wrong, right)
 
 
 def lighten(path: Path) -> None:
@@ -71,6 +78,6 @@ def lighten_pictures(app: Sphinx, error: Exception | None) -> None:
 def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("config-inited", configure)
     app.connect("doctree-resolved", mend)
-    app.connect("html-page-context", name_folded_cells)
+    app.connect("html-page-context", mend_markup)
     app.connect("build-finished", lighten_pictures)
     return {"version": "1", "parallel_read_safe": True, "parallel_write_safe": True}

@@ -19,7 +19,6 @@ from typing import Any
 
 from . import __version__
 from .examples.xor import OPTIMIZERS, PICTURE_FORMATS, OutputPath, check_outputs
-from .network.model import TrainingDiverged
 
 # %% ../nbs/A3_command_line.ipynb #0d850b66
 #: What can be trained: the name of a module of `nnbook.examples`, and what help says about it.
@@ -203,7 +202,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         )
         print(f"nnbook {experiment}: interrupted; {kept}", file=sys.stderr)
         return 130
-    except (OSError, ValueError, TrainingDiverged) as error:
+    except (OSError, ValueError, ArithmeticError) as error:
         kept = f" The best model before that is in {save}." if _stamp(save) != before else ""
         print(f"nnbook {experiment}: error: {error}{kept}", file=sys.stderr)
         return 1

@@ -172,14 +172,45 @@ def test_page_reads_without_javascript(visit):
     assert page.locator("div.cell:not(.tag_hide-input) div.cell_input").first.is_visible()
 
 
-def test_print_is_the_text_alone(visit):
-    page = visit("05_layer.html").page
+def test_print_is_the_text_alone_and_unfolded(visit):
+    page = visit("05_layer.html", scheme="dark").page
+    solutions = page.locator("div.solution p:not(.admonition-title)")
+    assert solutions.count() and not any(text.is_visible() for text in solutions.all())
     page.emulate_media(media="print")
+    assert page.locator("article h1").is_visible()
+    assert all(text.is_visible() for text in solutions.all())
+    drawn = page.locator("figure img").first
+    assert drawn.evaluate("node => getComputedStyle(node).filter") == "none"
     for around in (
         "#pst-primary-sidebar",
         "#pst-secondary-sidebar",
         ".bd-header-article",
         ".prev-next-area",
     ):
-        for part in page.locator(around).all():
-            assert not part.is_visible(), around
+        assert not any(part.is_visible() for part in page.locator(around).all()), around
+
+
+def test_figures_are_turned_over_in_the_dark_unless_words_would_become_untrue(visit):
+    filters = "nodes => nodes.map(node => [node.className, getComputedStyle(node).filter])"
+    page = visit("11_visualization.html", scheme="dark").page
+    shown = page.locator("figure img").evaluate_all(filters)
+    kept = [how for names, how in shown if "nn-true-colours" in names]
+    turned = [how for names, how in shown if "nn-true-colours" not in names]
+    assert kept and turned
+    assert not any("invert" in how for how in kept) and all("invert" in how for how in turned)
+    page.emulate_media(color_scheme="light")
+    page.wait_for_function("document.documentElement.dataset.theme === 'light'")
+    assert all(how == "none" for _, how in page.locator("figure img").evaluate_all(filters))
+
+
+def test_copying_code_takes_no_prompt_and_no_output(visit):
+    page = visit("05_layer.html").page
+    assert page.locator("div.cell_input button.copybtn").count()
+    assert page.locator("div.cell_output button.copybtn").count() == 0
+    page = visit("api.html", permissions=["clipboard-read", "clipboard-write"]).page
+    example = page.locator("div.highlight:has(pre:has-text('>>> '))").first
+    example.hover()
+    example.locator("button.copybtn").click()
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied and ">>>" not in copied
+    assert len(copied.splitlines()) < len(example.locator("pre").inner_text().splitlines())
