@@ -392,7 +392,8 @@ def f1_score(
 def r2_score(y_true: ArrayLike, y_pred: ArrayLike) -> float:
     """The part of the variance that is explained.
 
-    ``R² = 1 − (Σᵢ (yᵢ − ŷᵢ)²) / (Σᵢ (yᵢ − ȳ)²)`` :eq:`eq-metrics-r2`. 1 is perfect, 0 is what the constant prediction ȳ reaches, and there is no lower bound.
+    ``R² = 1 − (Σᵢ (yᵢ − ŷᵢ)²) / (Σᵢ (yᵢ − ȳ)²)`` :eq:`eq-metrics-r2`. 1 is perfect,
+    0 is what the constant prediction ȳ reaches, and there is no lower bound.
 
     Parameters
     ----------

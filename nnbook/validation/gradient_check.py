@@ -30,9 +30,9 @@ def numerical_gradient(
 ) -> Array:
     """The gradient of `f` at `x` by central differences, in float64.
 
-    Each coordinate is moved by ±h in turn: ``∂f/∂xₖ ≈ (f(x + h eₖ) − f(x − h eₖ)) / (2h)`` :eq:`eq-check-partial`. The error
-    is of order h² from the truncated series and of order ε/h from rounding.
-    Derived in :ref:`ch-gradient-check`.
+    Each coordinate is moved by ±h in turn:
+    ``∂f/∂xₖ ≈ (f(x + h eₖ) − f(x − h eₖ)) / (2h)`` :eq:`eq-check-partial`. The error is of order h²
+    from the truncated series and of order ε/h from rounding. Derived in :ref:`ch-gradient-check`.
 
     Parameters
     ----------
@@ -102,8 +102,9 @@ def _coordinates(coordinates: Array, size: int) -> Array:
 def relative_error(a: ArrayLike, b: ArrayLike) -> float:
     """How far `a` is from `b`: the largest difference over the largest entry of either.
 
-    ``r(a, b) = (maxⱼₖ |aⱼₖ − bⱼₖ|) / (maxⱼₖ max(|aⱼₖ|, |bⱼₖ|))`` :eq:`eq-check-relative`, and 0 where both are zero everywhere. NaN
-    if either holds NaN or an infinity. Derived in :ref:`ch-gradient-check`.
+    ``r(a, b) = (maxⱼₖ |aⱼₖ − bⱼₖ|) / (maxⱼₖ max(|aⱼₖ|, |bⱼₖ|))`` :eq:`eq-check-relative`, and 0
+    where both are zero everywhere. NaN if either holds NaN or an infinity. Derived in
+    :ref:`ch-gradient-check`.
 
     Parameters
     ----------
@@ -155,9 +156,10 @@ def gradient_check_layer(
 ) -> dict[str, float]:
     """Compare what `layer.backward` computes with finite differences, in float64.
 
-    The scalar that is differentiated is ``J = (1/m) Σᵢ Σⱼ dYᵢⱼ Yᵢⱼ`` :eq:`eq-check-scalar`, where Y is `layer.forward(X)`: its
-    derivatives by the parameters are what `backward(dY)` must leave in `layer.grads`, and m times
-    its derivative by X is what `backward(dY)` must return. Derived in :ref:`ch-gradient-check`.
+    The scalar that is differentiated is ``J = (1/m) Σᵢ Σⱼ dYᵢⱼ Yᵢⱼ`` :eq:`eq-check-scalar`, where Y
+    is `layer.forward(X)`: its derivatives by the parameters are what `backward(dY)` must leave in
+    `layer.grads`, and m times its derivative by X is what `backward(dY)` must return. Derived in
+    :ref:`ch-gradient-check`.
 
     Parameters
     ----------
