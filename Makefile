@@ -11,6 +11,9 @@ SOURCES := _config.yml _toc.yml $(wildcard nbs/*.*) \
            $(shell find nnbook _ext _static _templates -type f ! -name '*.pyc')
 JOBS ?= 2
 PORT ?= 8000
+# Where the site's running cells get Pyodide from, if not from where _config.yml says: an address,
+# or a folder, which is copied into the site.
+export PYODIDE
 
 # A kernel each on the cores there are: more threads than that only get in each other's way.
 export OPENBLAS_NUM_THREADS ?= 1
@@ -18,7 +21,7 @@ export OMP_NUM_THREADS ?= 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help install book test oracle mutants export notebooks xor spiral regression mnist bench serve lab lint clean
+.PHONY: help editor install book test oracle mutants export notebooks xor spiral regression mnist bench serve lab lint clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -81,6 +84,10 @@ $(LAB): requirements-lab.txt $(READY)
 
 lab: $(LAB) ## Open the notebooks in JupyterLab
 	@$(PY) -m jupyterlab --notebook-dir=nbs
+
+editor: ## Bundle the editor of the code cells anew, with npm; the bundle is kept with the sources
+	npm --prefix _ext/editor ci
+	npm --prefix _ext/editor run build
 
 lint: $(READY) ## ruff on package, notebooks and tests; mypy strict on the package
 	@$(PY) -m ruff check .

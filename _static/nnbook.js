@@ -1,44 +1,56 @@
-/* A reference to an equation shows the equation, on hovering or when it has the focus. Everything
-   else on these pages works without a script. */
+/* A reference shows what it refers to, on hovering or when it has the focus: an equation, figure,
+   theorem, exercise, chapter, term, work or name. The build puts all of it into the page, so nothing
+   is fetched. Everything else on these pages works without a script. */
 (() => {
   "use strict";
-  const data = document.getElementById("nn-equations");
-  const latex = data ? JSON.parse(data.textContent) : {};
+  const WAIT = 120;  // milliseconds: a pointer that only passes opens and closes nothing
+  const read = (id) => JSON.parse(document.getElementById(id)?.textContent ?? "{}");
+  const equations = read("nn-equations");  // LaTeX by label
+  const cards = read("nn-cards");  // HTML by address
   const card = document.createElement("div");
   card.id = "nn-equation";
   card.setAttribute("role", "tooltip");
   card.hidden = true;
-  const typeset = new Map();
+  const boxes = new Map();  // what was shown once is kept, its mathematics set
   let shownFor = null, waiting = 0;
 
-  function labelOf(link) {
-    const label = link.hash.slice("#equation-".length);
-    return link.hash.startsWith("#equation-") && Object.hasOwn(latex, label) ? label : null;
+  const labelOf = (link) => link.hash.startsWith("#equation-") ? link.hash.slice("#equation-".length) : "";
+  const hasCard = (link) =>
+    Object.hasOwn(equations, labelOf(link)) || Object.hasOwn(cards, link.getAttribute("href"));
+
+  function boxFor(link) {
+    const box = document.createElement("div");
+    if (Object.hasOwn(equations, labelOf(link))) {
+      box.className = "math";
+      box.textContent = `\\[${equations[labelOf(link)]}\\]`;
+    } else {
+      box.innerHTML = cards[link.getAttribute("href")];
+    }
+    return box;
   }
 
-  async function equation(label) {
-    if (!typeset.has(label)) {
-      const box = document.createElement("div");
-      box.className = "math";
-      box.textContent = `\\[${latex[label]}\\]`;
-      card.replaceChildren(box);
-      card.hidden = false;
-      await window.MathJax.startup.promise;
-      await window.MathJax.typesetPromise([box]);
-      typeset.set(label, box);
-    }
-    return typeset.get(label);
+  async function typeset(box) {
+    if (!box.matches(".math") && !box.querySelector(".math")) return;
+    if (!window.MathJax?.startup) return;
+    await window.MathJax.startup.promise;
+    await window.MathJax.typesetPromise([box]);
   }
 
   async function show(link) {
-    const label = labelOf(link);
-    if (!label || !window.MathJax || !window.MathJax.startup) return;
+    clearTimeout(waiting);
     shownFor = link;
     card.style.visibility = "hidden";
-    const box = await equation(label);
-    if (shownFor !== link) return;
-    card.replaceChildren(box);
     card.hidden = false;
+    const address = link.getAttribute("href");
+    if (!boxes.has(address)) {
+      const box = boxFor(link);
+      card.replaceChildren(box);  // mathematics is set where it has a size
+      await Promise.all([typeset(box), ...[...box.querySelectorAll("img")].map((image) => image.decode().catch(() => {}))]);
+      boxes.set(address, box);
+    }
+    if (shownFor !== link) return;
+    card.replaceChildren(boxes.get(address));
+    card.scrollTop = 0;
     place();
     card.style.visibility = "visible";
     link.setAttribute("aria-describedby", card.id);
@@ -50,15 +62,21 @@
     const left = Math.min(Math.max(8, at.left + at.width / 2 - size.width / 2),
                           document.documentElement.clientWidth - size.width - 8);
     const above = at.top - size.height - 8;
+    const below = Math.min(at.bottom + 8, document.documentElement.clientHeight - size.height - 8);
     card.style.left = `${Math.max(8, left)}px`;
-    card.style.top = `${above > 8 ? above : at.bottom + 8}px`;
+    card.style.top = `${above > 8 ? above : Math.max(8, below)}px`;
   }
 
   function hide() {
     clearTimeout(waiting);
-    if (shownFor) shownFor.removeAttribute("aria-describedby");
+    shownFor?.removeAttribute("aria-describedby");
     shownFor = null;
     card.hidden = true;
+  }
+
+  function soon(action, ...given) {
+    clearTimeout(waiting);
+    waiting = setTimeout(action, WAIT, ...given);
   }
 
   function openTarget() {
@@ -73,13 +91,17 @@
 
   document.addEventListener("DOMContentLoaded", () => {
     document.body.append(card);
-    for (const link of document.querySelectorAll('a.reference.internal[href*="#equation-"]')) {
-      if (!labelOf(link)) continue;
-      link.addEventListener("mouseenter", () => { waiting = setTimeout(show, 120, link); });
-      link.addEventListener("mouseleave", hide);
+    for (const link of document.querySelectorAll('article a.reference.internal[href*="#"]')) {
+      if (!hasCard(link)) continue;
+      link.removeAttribute("title");  // the card says more
+      link.addEventListener("mouseenter", () => soon(show, link));
+      link.addEventListener("mouseleave", () => soon(hide));
       link.addEventListener("focus", () => show(link));
       link.addEventListener("blur", hide);
     }
+    // The pointer may go to the card, to scroll what is long.
+    card.addEventListener("mouseenter", () => clearTimeout(waiting));
+    card.addEventListener("mouseleave", () => soon(hide));
     document.addEventListener("keydown", (event) => { if (event.key === "Escape") hide(); });
     document.addEventListener("scroll", place, { passive: true, capture: true });
     document.addEventListener("click", (event) => {

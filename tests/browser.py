@@ -160,6 +160,55 @@ class Visit:
         return sum(size["responseBodySize"] + size["responseHeadersSize"] for size in sizes)
 
 
+# ---- what is wrong with a page ------------------------------------------------------------------
+
+AXE = Path(__file__).parent / "vendor" / "axe-core" / "axe.min.js"
+WIDTHS = (1280, 390)
+SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+# axe looks at every node: so formulas, which are MathJax's own affair, go, and so do the colours in
+# code but for one page, as the same few are on all. Colours are judged at rest. `rules` narrows a run.
+PLAIN = """(coloured) => {
+    for (const formula of document.querySelectorAll("mjx-container")) formula.replaceChildren();
+    if (!coloured)
+        for (const code of document.querySelectorAll("pre")) code.textContent = code.textContent;
+}"""
+FINDINGS = """async (rules) => {
+    const options = {resultTypes: ["violations"], elementRef: false};
+    if (rules) options.runOnly = {type: "rule", values: rules};
+    const {violations} = await axe.run(document, options);
+    return violations
+        .filter((found) => ["serious", "critical"].includes(found.impact))
+        .flatMap((found) => found.nodes.map((node) =>
+            `${found.id}: ${node.target} ${node.html.slice(0, 120)}: ${node.failureSummary}`));
+}"""
+
+
+def sideways(page) -> list[str]:
+    wrong = []
+    for width in WIDTHS:
+        page.set_viewport_size({"width": width, "height": 900})
+        if (pixels := page.evaluate(SIDEWAYS)) > 0:
+            wrong.append(f"scrolls sideways by {pixels} pixels at a width of {width}")
+    return wrong
+
+
+def inaccessible(page, coloured: bool) -> list[str]:
+    """The serious and critical findings of axe-core in the light scheme, then in the dark one."""
+    page.set_viewport_size({"width": WIDTHS[0], "height": 900})
+    page.add_script_tag(path=str(AXE))
+    page.add_style_tag(content="* { transition: none !important }")
+    page.evaluate(PLAIN, coloured)
+    light = page.evaluate(FINDINGS)
+    page.emulate_media(color_scheme="dark")
+    page.wait_for_function("document.documentElement.dataset.theme === 'dark'")
+    # nothing but colours differs between the schemes
+    dark = page.evaluate(FINDINGS, ["color-contrast", "link-in-text-block"])
+    return [f"light: {found}" for found in light] + [f"dark: {found}" for found in dark]
+
+
+# ---- fixtures -----------------------------------------------------------------------------------
+
+
 @pytest.fixture(scope="module")
 def chromium():
     """A running Chromium.

@@ -24,7 +24,7 @@ class Activation(Component):
     Attributes
     ----------
     A : ndarray or None
-        The output of the last `forward`.
+        The output of the last `forward`, of the shape of its input.
     """
 
     A: Array | None = None

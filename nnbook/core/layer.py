@@ -62,6 +62,13 @@ class Layer(Component):
     dtype : float32 or float64
         The type of the parameters and of all that the layer computes.
 
+    Raises
+    ------
+    TypeError
+        If a width is no integer.
+    ValueError
+        If a width is below 1, if no memory holds the parameters, or for another dtype.
+
     Attributes
     ----------
     theta, grad : ndarray, shape (n_params,)

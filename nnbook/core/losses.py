@@ -32,7 +32,7 @@ class Loss(Component):
     classifies : bool
         Whether the targets are classes, so that accuracy means something.
     signal : ndarray or None
-        What `backward` returns, kept by the last `forward`.
+        What `backward` returns, of the shape of A, kept by the last `forward`.
     """
 
     fused_with: ClassVar[type[Activation] | None] = None
@@ -100,7 +100,13 @@ class Loss(Component):
         return self.signal
 
     def classes(self, A: Array, *, logits: bool = False) -> Array:
-        """The classes that the rows of A, or of targets, speak for, as integers."""
+        """The classes that the rows of A, or of targets, speak for, as integers.
+
+        Raises
+        ------
+        ValueError
+            If the loss is one for numbers.
+        """
         raise ValueError(f"{self} is a loss for numbers, not for classes")
 
     def _check_range(self, A: Array) -> None:
@@ -176,7 +182,13 @@ class CrossEntropyLoss(Loss):
     classifies = True
 
     def targets(self, Y: ArrayLike, n_out: int, dtype: DTypeLike) -> Array:
-        """Rows of shape (m, n_out) from integer classes (m,) or from rows that sum to one."""
+        """Rows of shape (m, n_out) from integer classes (m,) or from rows that sum to one.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `Y` can't be such targets, or if there is one output only.
+        """
         if n_out < 2:
             raise ValueError("CrossEntropyLoss expects at least 2 outputs, one a class, got 1; "
                              "for one output use BinaryCrossEntropyLoss")
@@ -236,7 +248,13 @@ class BinaryCrossEntropyLoss(Loss):
     classifies = True
 
     def targets(self, Y: ArrayLike, n_out: int, dtype: DTypeLike) -> Array:
-        """Probabilities of the positive class, shape (m, n_out); (m,) does for one output."""
+        """Probabilities of the positive class, shape (m, n_out); (m,) does for one output.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If `Y` can't be such targets.
+        """
         Y = super().targets(Y, n_out, dtype)
         wrong = np.argwhere((Y < 0) | (Y > 1))
         if wrong.size:

@@ -57,6 +57,8 @@ def choose_data(full: bool | None = None, *, note: Callable[[str], object] | Non
 
     Raises
     ------
+    TypeError
+        If `full` is anything else.
     DownloadError
         If the full set was insisted on and is not to be had.
     """
@@ -98,7 +100,7 @@ class CoolDown(Callback):
         self.epochs = check_integer("epochs", epochs)
 
     def on_train_begin(self, model: Model) -> None:
-        """Remember the learning rate."""
+        """Remember the learning rate; a schedule in its place raises TypeError."""
         assert model.optimizer is not None
         if callable(model.optimizer.lr):
             raise TypeError("CoolDown expects a learning rate that is a number, got a schedule")

@@ -39,6 +39,11 @@ def make_sine(n: int = 300, noise: float = 0.0, low: float = -np.pi, high: float
     -------
     X, Y : ndarray of float32, shape (n, 1)
 
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is no number of its kind, or `low` is not below `high`.
+
     Examples
     --------
     >>> X, Y = make_sine(5, rng=0)
@@ -143,6 +148,11 @@ def broken_line(t: ArrayLike, values: ArrayLike) -> Sequential:
     -------
     Sequential
         Of float64, with n hidden units. Left of t[0] it is constant.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `t` does not increase, or the shapes differ.
     """
     t = as_floats("t", t, np.float64, "broken_line")
     values = as_floats("values", values, np.float64, "broken_line")

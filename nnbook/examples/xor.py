@@ -81,8 +81,12 @@ def check_outputs(save: OutputPath = None, plot: OutputPath = None) -> None:
     ------
     ValueError
         If the picture's name doesn't end in one of `PICTURE_FORMATS`.
-    OSError
-        If a folder is missing, or is no folder, or may not be written to.
+    FileNotFoundError
+        If a folder is missing.
+    IsADirectoryError
+        If the place is taken by something that is no file.
+    PermissionError
+        If a folder may not be written to.
     """
     if plot is not None and Path(plot).suffix.lower() not in PICTURE_FORMATS:
         raise ValueError(

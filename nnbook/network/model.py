@@ -123,6 +123,11 @@ class EarlyStopping(Callback):
     ----------
     best_epoch : int
         The epoch with the best value, from 1; 0 before there is one.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument is of another kind; later, if the state of another model is restored.
     """
 
     def __init__(
@@ -516,6 +521,13 @@ class Model:
     optimizer : Optimizer or None
         None makes a model that predicts and evaluates but does not learn.
 
+    Raises
+    ------
+    TypeError
+        If one of them is of another kind.
+    ValueError
+        If the loss needs probabilities and the network's last activation gives none.
+
     Attributes
     ----------
     history : History
@@ -564,7 +576,7 @@ class Model:
 
         Parameters
         ----------
-        X, Y : array_like
+        X, Y : array_like, shapes (m, n_in) and (m, n_out) or (m,)
             Finite numbers, converted to the network's dtype; Y as the loss takes it.
         epochs, batch_size : int
             How often to go through the examples, and how many a step takes.

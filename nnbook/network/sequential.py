@@ -34,6 +34,13 @@ class Sequential(Component):
     *layers : Layer
         At least one; neighbours must fit, all have one dtype, and none is in another network.
 
+    Raises
+    ------
+    TypeError
+        If something else than a layer is given, such as a list of them.
+    ValueError
+        If there is no layer, neighbours do not fit, dtypes differ, or a layer is in a network already.
+
     Attributes
     ----------
     theta, grad : ndarray, shape (n_params,)

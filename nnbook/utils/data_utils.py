@@ -180,6 +180,13 @@ def quotas(counts: ArrayLike, n: int) -> Array:
     ndarray of int, shape (K,)
         Their sum is n, and no entry exceeds its count. Of equal remainders the first class gains.
 
+    Raises
+    ------
+    TypeError
+        If a count, or n, is no integer.
+    ValueError
+        If a count is negative, or n is not between 0 and their sum.
+
     Examples
     --------
     >>> quotas([50, 30, 21], 10)
@@ -219,7 +226,12 @@ def train_test_split(X: ArrayLike, Y: ArrayLike, *, test_size: float = 0.2, stra
 
     Returns
     -------
-    X_train, X_test, Y_train, Y_test : ndarray
+    X_train, X_test, Y_train, Y_test : ndarray, whose lengths add up to that of X
+
+    Raises
+    ------
+    TypeError, ValueError
+        If X and Y are no arrays of one length, or a part would be empty.
 
     Examples
     --------
@@ -337,6 +349,8 @@ def parse_idx(data: bytes, name: str = "the file") -> Array:
 
     Raises
     ------
+    TypeError
+        If `data` is something else than bytes.
     DataFileError
         If the header is not that of unsigned bytes, or the length is not what the header says.
 
@@ -376,6 +390,11 @@ def evenly_spread(labels: ArrayLike, n: int) -> Array:
     -------
     ndarray of int, shape (n,)
         Positions from 0 on, in increasing order.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the labels are no integers in one row, or n is not between 1 and m.
 
     Examples
     --------
@@ -610,6 +629,8 @@ def load_mnist(full: bool = False, *, cache: Union[str, "os.PathLike[str]", None
 
     Raises
     ------
+    TypeError, ValueError
+        If an argument is of another kind than described above.
     DownloadError
         If the full set is neither in the cache nor to be had.
 

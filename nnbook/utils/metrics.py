@@ -123,7 +123,7 @@ def confusion_matrix(
     y_true, y_pred : array_like, shape (m,) or (m, K)
         Classes: integers, booleans, whole floats or text. One-hot rows and rows of probabilities
         stand for the column of their largest entry, the first one in a tie.
-    labels : array_like or None
+    labels : array_like or None, shape (K,)
         The classes to count, in the order of the rows and columns; examples with any other class
         are left out. None takes all that occur, sorted.
     normalize : "true", "pred", "all" or None
@@ -309,7 +309,7 @@ def precision(
     ----------
     y_true, y_pred : array_like, shape (m,) or (m, K)
         As in `confusion_matrix`.
-    labels : array_like or None
+    labels : array_like or None, shape (K,)
         The classes to measure; None takes all that occur, sorted. Not used for "binary".
     pos_label : label
         The class that "binary" measures.

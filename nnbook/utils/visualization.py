@@ -87,6 +87,11 @@ def exponential_average(values: ArrayLike, beta: float) -> Array:
     ndarray of float64, shape (T,)
         Every entry is a weighted mean of the values up to there.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If the values are no numbers in one row, or β is not in [0, 1).
+
     Notes
     -----
     Derived in :ref:`ch-visualization`; Adam's moments are the same average.
@@ -125,6 +130,11 @@ def plot_history(
     Returns
     -------
     matplotlib.figure.Figure
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `history` is none, or has no such metric.
 
     Notes
     -----
@@ -250,6 +260,11 @@ def plot_decision_boundary(
     -------
     matplotlib.figure.Figure
 
+    Raises
+    ------
+    TypeError, ValueError
+        If the shapes differ from these, or the model answers with something else than classes.
+
     Notes
     -----
     Explained in :ref:`ch-visualization`.
@@ -321,6 +336,11 @@ def relative_luminance(colour: ArrayLike) -> Any:
     -------
     ndarray of float64, shape (...)
 
+    Raises
+    ------
+    TypeError, ValueError
+        If the last axis has another length, or a number is outside [0, 1].
+
     Examples
     --------
     >>> round(float(relative_luminance([1, 1, 1])), 3)
@@ -378,6 +398,11 @@ def plot_confusion_matrix(
     Returns
     -------
     matplotlib.figure.Figure
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `confusion_matrix`, and if there are not as many names as classes.
 
     Notes
     -----
@@ -551,6 +576,11 @@ def bin_count(values: ArrayLike) -> int:
     the distance between the quartiles and n the number of values, and extent/(1 + log₂ n)
     (Sturges), which also serves where the quartiles coincide. Never more than 100 bars.
 
+    Raises
+    ------
+    TypeError, ValueError
+        If the values are no finite numbers, or there are none.
+
     Examples
     --------
     >>> bin_count(range(1000))
@@ -589,6 +619,11 @@ def density(
     heights : ndarray, shape (bins,)
         Count / (total · width).
     edges : ndarray, shape (bins + 1,)
+
+    Raises
+    ------
+    TypeError, ValueError
+        If the values are no finite numbers, or there are none.
     """
     found = as_floats("values", values, np.float64, "density").ravel()
     bins = bin_count(found) if bins is None else check_integer("bins", bins)
@@ -666,6 +701,11 @@ def plot_gradients(network: Sequential) -> "Figure":
     Returns
     -------
     matplotlib.figure.Figure
+
+    Raises
+    ------
+    TypeError, ValueError
+        If `network` is none, or its gradients are all 0 or not finite.
 
     Notes
     -----

@@ -252,7 +252,7 @@ def gradient_check_model(
     model : Model
         It is copied to float64 first and is not changed.
     X : array_like, shape (m, n_in)
-    Y : array_like
+    Y : array_like, shape (m, n_out) or (m,)
         Targets as the model's loss takes them.
     per_parameter : int or None
         How many coordinates of each W and b to check, drawn at random; None checks every one.

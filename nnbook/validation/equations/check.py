@@ -243,6 +243,11 @@ def check_latex(
 ) -> Checked:
     """Execute a display given as LaTeX; see `check_equation`.
 
+    Raises
+    ------
+    EquationError
+        If it does not hold, or can't be executed.
+
     Examples
     --------
     >>> check_latex(r"c^2 = a^2 + b^2", a=3, b=4, c=5)
@@ -329,6 +334,11 @@ def not_executed(
         Why it cannot be executed, in one sentence.
     notebook : path, optional
         Where the display stands, when it is not the running notebook.
+
+    Raises
+    ------
+    EquationError
+        If there is no such display, or no reason.
     """
     latex, path = find_display(label, notebook)
     if not reason.strip():

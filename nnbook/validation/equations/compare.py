@@ -6,7 +6,7 @@
 __all__ = ['Equation', 'check_relation']
 
 # %% ../../../nbs/A11_compare.ipynb #179ed5e7
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -30,6 +30,7 @@ from nnbook.validation.equations.values import (
 
 EXACT = 1e-10
 DIFFERENTIATED = 1e-6
+FACTOR = 1e-6
 BATCHES = 20
 TINY = 1e-300
 
@@ -287,52 +288,83 @@ def factor_hint(a: np.ndarray, b: np.ndarray, quantities: Quantities) -> str:
     """Recognise a constant factor, and the bound number it might be."""
     if not np.any(a) or not np.any(b):
         return "one side is zero everywhere"
-    factor = float(a @ b / (b @ b))
-    if len(a) < 2 and not any(
-        _near(factor, number) for number in (-1.0, *_numbers(quantities))
-    ):
+    factor = constant_factor(a, b)
+    if factor is None:
         return ""
-    if not np.allclose(a, factor * b, rtol=1e-6, atol=1e-9 * float(np.max(np.abs(a)))):
-        return ""
-    if _near(factor, -1.0):
+    spelled = spell_factor(factor, quantities.values)
+    if spelled == "−1":
         return "left = −right everywhere: a sign"
-    for number, spelled in _numbers(quantities).items():
-        if _near(factor, number):
-            return f"left = {spelled} × right everywhere: a factor {spelled}"
+    if spelled:
+        return f"left = {spelled} × right everywhere: a factor {spelled}"
+    if len(a) < 2:
+        return ""
     return f"left = {factor:.6g} × right everywhere: a constant factor"
 
 
-def _numbers(quantities: Quantities) -> dict[float, str]:
-    """Collect the bound numbers and their inverses, with their signs."""
+def constant_factor(
+    a: np.ndarray, b: np.ndarray, tolerance: float = FACTOR
+) -> float | None:
+    """Return the number by which every element of b must be multiplied to give a's, or nothing."""
+    if not np.any(a) or not np.any(b):
+        return None
+    factor = float(a @ b / (b @ b))
+    room = 1e-3 * tolerance * float(np.max(np.abs(a)))
+    close = np.allclose(a, factor * b, rtol=tolerance, atol=room)
+    return factor if close else None
+
+
+def spell_factor(
+    factor: float, names: Mapping[str, Any], tolerance: float = FACTOR
+) -> str:
+    """Spell a factor: a sign, a number of that value or its inverse, 2, 1/2, or nothing."""
     numbers: dict[float, str] = {}
-    for name, value in quantities.values.items():
+    for name, value in names.items():
         if isinstance(value, float) and value not in (0.0, 1.0):
             numbers |= {float(value): name, 1 / float(value): f"1/{name}"}
             numbers |= {-float(value): f"−{name}", -1 / float(value): f"−1/{name}"}
-    return numbers | {2.0: "2", 0.5: "1/2"}
-
-
-def _near(a: float, b: float) -> bool:
-    return abs(a - b) <= 1e-6 * max(abs(a), abs(b))
+    numbers = {-1.0: "−1"} | numbers | {2.0: "2", 0.5: "1/2"}
+    for number, spelled in numbers.items():
+        if abs(factor - number) <= tolerance * max(abs(factor), abs(number)):
+            return spelled
+    return ""
 
 # %% ../../../nbs/A11_compare.ipynb #023a1043
 def transpose_hint(left: list[np.ndarray], right: list[np.ndarray]) -> str:
     """Recognise a transposed square matrix."""
+    return "left = rightᵀ: a transpose" if is_transpose(left, right) else ""
+
+
+def is_transpose(left: Sequence[np.ndarray], right: Sequence[np.ndarray]) -> bool:
+    """Tell whether every left array is the right one beside it, transposed."""
     square = all(a.ndim == 2 and a.shape == b.T.shape for a, b in zip(left, right, strict=True))
-    if square and all(np.allclose(a, b.T) for a, b in zip(left, right, strict=True)):
-        return "left = rightᵀ: a transpose"
-    return ""
+    return square and all(np.allclose(a, b.T) for a, b in zip(left, right, strict=True))
 
 
 def shift_hint(a: np.ndarray, b: np.ndarray) -> str:
     """Recognise an index off by one, and a constant difference."""
-    if len(a) > 2 and np.allclose(a[1:], b[:-1]):
-        return "each left element equals the right one before it: an index is off by one"
-    if len(a) > 2 and np.allclose(a[:-1], b[1:]):
-        return "each left element equals the right one after it: an index is off by one"
-    if len(a) > 2 and np.allclose(a - b, (a - b)[0]):
-        return f"left − right = {float((a - b)[0]):.6g} everywhere: a constant term"
+    side = shift(a, b)
+    if side:
+        return f"each left element equals the right one {side} it: an index is off by one"
+    term = constant_difference(a, b)
+    if term is not None:
+        return f"left − right = {term:.6g} everywhere: a constant term"
     return ""
+
+
+def shift(a: np.ndarray, b: np.ndarray) -> str:
+    """Tell whether each of a's elements is b's element before it, or after it."""
+    if len(a) > 2 and np.allclose(a[1:], b[:-1]):
+        return "before"
+    if len(a) > 2 and np.allclose(a[:-1], b[1:]):
+        return "after"
+    return ""
+
+
+def constant_difference(a: np.ndarray, b: np.ndarray) -> float | None:
+    """Return a − b if it is the same everywhere."""
+    if len(a) > 2 and np.allclose(a - b, (a - b)[0]):
+        return float((a - b)[0])
+    return None
 
 # %% ../../../nbs/A11_compare.ipynb #3bde13b2
 def unequal(equation: Equation, rows: list[Any]) -> EquationError:
@@ -341,9 +373,10 @@ def unequal(equation: Equation, rows: list[Any]) -> EquationError:
     point, a, b = rows[first_of_largest(np.array(gaps))]
     worst = np.unravel_index(first_of_largest(np.abs(a - b)), a.shape)
     element = f", element {tuple(int(i) + 1 for i in worst)}" if a.shape else ""
+    shown = told_apart(float(a[worst]), float(b[worst]))
     lines = [
         "the two sides are not equal",
-        f"  worst{where(point)}{element}: {told_apart(float(a[worst]), float(b[worst]))}",
+        f"  worst{where(point)}{element}: left = {shown[0]}, right = {shown[1]}",
     ]
     clue = hint([a for _, a, _ in rows], [b for _, _, b in rows], equation.quantities)
     lines += [f"  hint: {clue}"] if clue else []
@@ -355,13 +388,13 @@ def first_of_largest(gaps: np.ndarray) -> int:
     return int(np.argmax(np.ravel(gaps) >= (1 - 1e-9) * np.max(gaps)))
 
 
-def told_apart(left: float, right: float) -> str:
-    """Print two numbers with as many digits as it takes to tell them apart."""
+def told_apart(left: float, right: float) -> tuple[str, str]:
+    """Spell two numbers with as many digits as it takes to tell them apart."""
     for digits in range(6, 18):
         pair = f"{left:.{digits}g}", f"{right:.{digits}g}"
         if pair[0] != pair[1]:
             break
-    return f"left = {pair[0]}, right = {pair[1]}"
+    return pair
 
 
 def where(point: Point) -> str:
