@@ -86,6 +86,7 @@ def test_edited_code_streams_stops_and_starts_anew(visit, pyodide, site):
     assert first.locator(".k", has_text="while").count() == 1
     first.locator("button.copybtn").dispatch_event("click")
     assert page.evaluate("navigator.clipboard.readText()").rstrip() == "\n".join(lines)
+    first.locator(".cm-content").focus()  # copying took it away
     page.keyboard.press("Shift+Enter")
     # the loop has no end, so what is seen was shown while it ran
     first.locator(".output", has_text="the sum is 1.5").wait_for()

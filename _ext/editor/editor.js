@@ -22,11 +22,10 @@ const colours = tagHighlighter([
   { tag: tags.operator, class: "o" },
 ]);
 
-/* Type and margins of the code that stood there. */
+/* Type and margins of the code that stood there; its colours, which follow the scheme, are the style sheet's. */
 function lookOf(code) {
-  const { fontFamily, fontSize, lineHeight, paddingTop, paddingLeft, backgroundColor } = getComputedStyle(code);
+  const { fontFamily, fontSize, lineHeight, paddingTop, paddingLeft } = getComputedStyle(code);
   return EditorView.theme({
-    "&": { backgroundColor },
     ".cm-scroller": { fontFamily, fontSize, lineHeight },
     ".cm-content": { padding: `${paddingTop} 0`, caretColor: "currentColor" },
     ".cm-line": { padding: `0 ${paddingLeft}` },
