@@ -8,7 +8,7 @@ from pathlib import Path
 
 from browser import SITE
 
-PATIENCE = 300_000  # milliseconds that anything may take on a slow, busy machine
+PATIENCE = 600_000  # milliseconds that anything may take on a slow, busy machine
 NOTEBOOKS = sorted(path.stem for path in (SITE / "_static" / "run").glob("*.ipynb"))
 
 FROM_HERE = """(address) => {
