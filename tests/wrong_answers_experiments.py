@@ -100,7 +100,7 @@ def augmented_one_by_one(X, c, moves):
 
 
 def calibration(gap=lambda p, right: abs(p.mean() - right.mean()), weight=lambda inside: inside.mean(),
-                probability=lambda A, c: A.max(axis=1), last=True, bins=None, empty=False):
+                probability=lambda A, c: A.max(axis=1), last=True, empty=False):
     def answer(A, c, n_bins):
         p, right = probability(A, c), A.argmax(axis=1) == c
         number = (n_bins * p).astype(int)
@@ -110,6 +110,12 @@ def calibration(gap=lambda p, right: abs(p.mean() - right.mean()), weight=lambda
         return sum(weight(inside) * gap(p[inside], right[inside]) for inside in held if empty or inside.any())
 
     return answer
+
+
+def calibration_from_middles(A, c, n_bins):
+    p, right = A.max(axis=1), A.argmax(axis=1) == c
+    number = np.minimum((n_bins * p).astype(int), n_bins - 1)
+    return sum(np.mean(number == j) * abs((j + 0.5) / n_bins - np.mean(right[number == j])) for j in set(number))
 
 
 def calibration_by_edges(A, c, n_bins):
@@ -300,6 +306,7 @@ WRONG = {
         (calibration(weight=lambda inside: 1), "without their weights"),
         (calibration(probability=lambda A, c: A[np.arange(len(c)), c]), "how probable the true class was"),
         (calibration(last=False), "a bin of its own"),
+        (calibration_from_middles, "the middle of the bin"),
         (calibration_by_edges, "right on forty answers in ten bins and thirty answers in four bins and one answer"),
         (calibration(empty=True), "is nan"),
         (lambda A, c, n_bins: abs(A.max(axis=1).mean() - np.mean(A.argmax(axis=1) == c)), "one gap for all"),

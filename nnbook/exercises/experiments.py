@@ -634,6 +634,14 @@ def of_the_right_class(A: Array, c: Array, n_bins: int) -> float:
     return float(np.abs(sums).sum() / len(c))
 
 
+def from_the_middles(A: Array, c: Array, n_bins: int) -> float:
+    """The same, with the middle of its bin for each probability."""
+    p, right = surest(A, c)
+    middles = (np.minimum(np.floor(n_bins * p), n_bins - 1) + 0.5) / n_bins
+    sums, _ = np.histogram(p, n_bins, (0, 1), weights=middles - right)
+    return float(np.abs(sums).sum() / len(c))
+
+
 def answering(rng: np.random.Generator, m: int, K: int) -> tuple[Array, Array]:
     """Probabilities, and classes that agree with most of them."""
     A: Array = Softmax().forward(2 * rng.normal(size=(m, K)))
@@ -676,6 +684,9 @@ exercise(
         "this asks how probable the true class was. The network does not know it: "
         "take the largest probability of each row, that of the answer":
             of_the_right_class,
+        "the share of right answers is compared with the middle of the bin. What the "
+        "network said is the mean of the probabilities that are in it":
+            from_the_middles,
         "a probability of exactly 1 has a bin of its own: it belongs to the last "
         "one": lambda A, c, n_bins: float(
             np.prod(gaps(A, c, n_bins, last=False), axis=0).sum() / len(c)),
