@@ -17,7 +17,7 @@ from nnbook.exercises.tutor import EXERCISES, complaint
 TABLES = [importlib.import_module(path.stem) for path in sorted(Path(__file__).parent.glob("wrong_answers_*.py"))]
 WRONG = {name: answers for table in TABLES for name, answers in table.WRONG.items()}
 NBS = Path(__file__).resolve().parent.parent / "nbs"
-CHAPTERS = sorted(path for pattern in ("[01]*.ipynb", "A[123]_*.ipynb") for path in NBS.glob(pattern)
+CHAPTERS = sorted(path for pattern in ("[01]*.ipynb", "A[123]_*.ipynb", "A18_*.ipynb") for path in NBS.glob(pattern)
                   if "import check, hint" in path.read_text(encoding="utf-8"))
 
 
