@@ -10,6 +10,7 @@ import json
 import os
 import re
 import textwrap
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -173,6 +174,7 @@ class Checked:
     notebook: str = ""
     mutants: dict[str, Any] | None = None
     exception: str = ""
+    seconds: float = 0.0  # of the processor
 
     def __repr__(self) -> str:
         if self.exception:
@@ -318,11 +320,13 @@ def check_equation(
     """
     __tracebackhide__ = True
     latex, path = find_display(label, notebook)
+    start = time.process_time()
     try:
         checked = check_latex(latex, latex_bindings, after=after, approx=approx, **bindings)
     except EquationError as error:
         raise EquationError(f"{label}: {error.message}", error.span) from None
-    checked = replace(checked, label=label, notebook=path.name)
+    seconds = round(time.process_time() - start, 6)
+    checked = replace(checked, label=label, notebook=path.name, seconds=seconds)
     for observe in OBSERVERS:
         seen = observe(latex, latex_bindings, after=after, approx=approx, **bindings)
         checked = replace(checked, mutants=seen)
