@@ -41,7 +41,9 @@ def ledger_is_whole() -> bool:
     print("\n".join(wrong), end="\n" if wrong else "", file=sys.stderr)
     executed = sum(entry.executed for entry in ran.values())
     exceptions = len(ran) - executed
-    print(f"{len(stated)} displays, {executed} executed, {exceptions} exceptions", flush=True)
+    seconds = sum(entry.seconds for entry in ran.values())
+    counts = f"{len(stated)} displays, {executed} executed, {exceptions} exceptions"
+    print(f"{counts}, {seconds:.1f} s of evaluation", flush=True)
     return not wrong
 
 

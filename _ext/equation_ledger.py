@@ -137,13 +137,17 @@ def title(folder: Path, name: str) -> str:
 
 @dataclass
 class Entry:
-    """What the ledger holds on one label: the LaTeX that was executed, and what came of it."""
+    """What the ledger holds on one label: the LaTeX that was executed, and what came of it.
+
+    `seconds` is the processor's time for all checks of the display.
+    """
 
     label: str
     latex: str
     exception: str = ""
     tried: int = 0
     missed: list[dict[str, str]] | None = None
+    seconds: float = 0.0
 
     @property
     def executed(self) -> bool:
@@ -164,6 +168,7 @@ def entries(folder: Path) -> dict[str, Entry]:
             if mutants:
                 entry.tried, entry.missed = mutants["tried"], mutants["missed"]
             before = found.setdefault(entry.label, entry)
+            before.seconds += record.get("seconds", 0.0)
             if before is not entry and before.missed is not None and entry.missed is not None:
                 both = {normal(mutant["latex"]) for mutant in entry.missed}
                 before.missed = [

@@ -104,6 +104,20 @@ def test_a_failing_check_enters_nothing(book):
     assert ledger.entries(book / "ledger") == {}
 
 
+def test_the_ledger_adds_up_the_time_of_all_checks_of_a_display(book):
+    run_checks()
+    once = ledger.entries(book / "ledger")["eq-demo-difference"].seconds
+    run_checks()
+    assert 0 < once < ledger.entries(book / "ledger")["eq-demo-difference"].seconds < 5
+
+
+def test_all_checks_of_the_book_take_less_than_five_seconds():
+    if not build_book.LEDGER.exists():
+        pytest.skip("no build: make book")
+    ran = ledger.entries(build_book.LEDGER)
+    assert 0.1 < sum(entry.seconds for entry in ran.values()) < 5
+
+
 def test_a_label_twice_in_the_book_is_refused(book):
     notebook(book / "pages" / "02_again.ipynb", DISPLAY, CALL)
     with pytest.raises(ValueError, match="also labels a display of 01_demo"):

@@ -112,7 +112,7 @@ HOLDS = [
     ("zero vector", r"v_0 = 0", dict(v_0=np.zeros(3))),
     ("expectation", r"\operatorname{Var}[w_j] = \frac{2}{n}, \qquad \mathbb{E}[w_j] = 0",
      dict(w=Samples(rng.normal(size=(40_000, 7)) * np.sqrt(2 / 7)), n=7)),
-    ("remainder", r"\frac{f(x + h) - f(x - h)}{2h} = f'(x) + \frac{h^2}{6} f'''(x) + O(h^4)", dict(f=np.sin, x=Each([0.3, 0.8]), h=0.1)),
+    ("remainder", r"\frac{f(x + h) - f(x - h)}{2h} = f'(x) + \frac{h^2}{6} f'''(x) + O(h^4)", dict(f=lambda t: np.exp(1.3 * t), x=Each([0.3, 0.8]), h=0.1)),
     ("long words", r"\mathrm{precision} = \frac{\mathrm{TP}}{\mathrm{TP} + \mathrm{FP}}", dict(precision=0.6, TP=3, fp=2)),
     ("thousands", r"P = 60\,000 + 10{,}000", dict(P=70000)),
     ("several", r"\begin{aligned} a &= b + c \\ &= c + b \\ &\quad + b - 3 \\ d &= a \end{aligned}", dict(a=5, b=3, c=2, d=5)),
@@ -200,6 +200,13 @@ REFUSED = [
     ("wrong name below", r"\underbrace{a + b}_{c} = c", dict(a=1, b=2, c=4), "underneath"),
     ("wrong space", r"X \in \mathbb{R}^{3 \times 5}", dict(X=X), "written here"),
     ("endless", r"c = \sum_{i=1}^{n} 1", dict(c=2e6, n=2_000_000), r"2,000,000 terms.*at most 100,000"),
+    ("endless bound", r"c = \sum_{i=1}^{n} x_i", dict(c=1, x=z, n=float("inf")), "inf is no index"),
+    ("too deep", "a = " + "(" * 3000 + "b" + ")" * 3000, dict(a=1, b=1), "nested too deeply"),
+    ("no elements", r"a = b", dict(a=np.ones(0), b=np.ones(0)), "without elements"),
+    ("each of nothing", r"a = b", dict(a=Each([]), b=1), "Each of nothing"),
+    ("rows that differ", r"a = b", dict(a=[[1, 2], [3]], b=1), "rows of different lengths"),
+    ("empty family", r"a_t = b_t", dict(a={}, b={}), "values of an index"),
+    ("family of words", r"a_t = b_t", dict(a={"x": 1}, b={1: 1}), "values of an index"),
     ("bound twice", r"x_1 = 1", {"x_1": 1, "x1": 1}, "bound twice|not in the display"),
 ]  # fmt: skip
 
@@ -241,6 +248,16 @@ def test_carets_stand_under_the_place(latex, bindings, marked):
 def test_hints(wrong, says):
     with pytest.raises(EquationError, match=says):
         check_latex(r"Z + 0 \cdot m = X W + b", Z=wrong, X=X, W=W, b=b, m=m)
+
+
+@pytest.mark.parametrize("power, says", [(-1, "a factor 1/5, and 5 is a length of X"), (1, "a factor 5, a length of X")])
+def test_hint_of_a_forgotten_mean(power, says):
+    """Who forgets 1/m has no m in the display, nor bound: the number of rows gives it away."""
+    left = X.T @ dZ * float(m) ** power
+    with pytest.raises(EquationError, match=says):
+        check_latex(r"dW = X^\top dZ", dW=left, X=X, dZ=dZ)
+    with pytest.raises(EquationError, match=r"1/6, and 6 is a length of v"):
+        check_latex(r"J = \sum_i v_i", J=W2[0].mean(), v=W2[0])
 
 
 def test_hint_of_a_transpose_and_of_a_shift():
@@ -346,12 +363,43 @@ def test_copy_beside_the_notebook(book, monkeypatch):
     check_equation("eq-sum", a=1, b=2, c=-1)
 
 
+def test_the_notebook_that_is_open_is_read(book, monkeypatch):
+    """Jupyter tells its kernels the notebook's path, VS Code does in its own way; a stale one is no harm."""
+    (book / "elsewhere").mkdir()
+    notebook(book / "05_x.ipynb", SUM)
+    copy = notebook(book / "elsewhere" / "copy.ipynb", SUM.replace("+", "-"))
+    monkeypatch.setattr("__main__.__vsc_ipynb_file__", str(copy), raising=False)
+    check_equation("eq-sum", a=1, b=2, c=-1)
+    monkeypatch.setenv("JPY_SESSION_NAME", str(book / "05_x.ipynb"))
+    check_equation("eq-sum", a=1, b=2, c=3)
+    for stale in (str(book / "renamed.ipynb"), "folder/05_x.ipynb", "console-1"):
+        monkeypatch.setenv("JPY_SESSION_NAME", stale)
+        monkeypatch.delattr("__main__.__vsc_ipynb_file__", raising=False)
+        check_equation("eq-sum", a=1, b=2, c=3)
+
+
 def test_label_that_is_missing_or_there_twice(book):
     with pytest.raises(EquationError, match="no display is labelled eq-none"):
         check_equation("eq-none", a=1)
     notebook(book / "05_x.ipynb", SUM, SUM)
     with pytest.raises(EquationError, match="two displays labelled eq-sum"):
         check_equation("eq-sum", a=1, b=2, c=3)
+
+
+def test_what_lies_beside_the_notebook_raises_nothing_bare(book):
+    notebook(book / "05_x.ipynb", SUM)
+    (book / "a_folder.ipynb").mkdir()
+    (book / "00_empty.ipynb").write_text("")
+    check_equation("eq-sum", a=1, b=2, c=3)
+    for text in ("{ eq-sum", '["eq-sum"]', '{"eq-sum": 1}'):
+        (book / "00_torn.ipynb").write_text(text)
+        with pytest.raises(EquationError, match=r"00_torn\.ipynb is no whole notebook"):
+            check_equation("eq-sum", a=1, b=2, c=3)
+    (book / "00_torn.ipynb").write_bytes(b"\xff eq-sum")
+    with pytest.raises(EquationError, match=r"00_torn\.ipynb cannot be read"):
+        check_equation("eq-sum", a=1, b=2, c=3)
+    with pytest.raises(EquationError, match=r"there is no notebook none\.ipynb"):
+        check_equation("eq-sum", a=1, b=2, c=3, notebook="none.ipynb")
 
 
 def test_displays_in_all_their_places():
@@ -380,6 +428,49 @@ def test_ledger(book, monkeypatch):
         not_executed("eq-sum", " ")
 
 
+# ---- nothing but an EquationError, whatever the page says -----------------------------------------
+
+SIGNS = r"""\frac \sqrt \sum \prod \left \right ( ) [ ] { } | \| _ ^ \top & \\ \begin{cases} \end{cases} \partial \nabla
+\mathbb{E} \mathbf{1} \hat d \odot \cdot / + - = < \le \in , : . 0 12 1.5 x W ij \max \arg\max \log \text{if} \underset
+\underbrace \left. \right| \lceil \infty \to é \leftarrow \approx O(h^2) \delta % ~ ' ² 𝐱""".split()
+DISPLAYS = [case[1] for case in HOLDS] + [example for _, example in notation()]
+
+
+def garbled(latex, dice):
+    """Cut, insert and replace at one to three places."""
+    for _ in range(dice.integers(1, 4)):
+        start = int(dice.integers(len(latex) + 1))
+        end = min(len(latex), start + int(dice.integers(1, 8)))
+        sign, what = SIGNS[dice.integers(len(SIGNS))], dice.integers(4)
+        middle = ("", sign, sign + latex[start:end], latex[start:end] * 2)[what]
+        latex = latex[:start] + middle + latex[end:]
+    return latex
+
+
+def test_garbled_displays_raise_nothing_but_equation_errors():
+    dice, refused = np.random.default_rng(3), 0
+    for number in range(2000):
+        latex = garbled(DISPLAYS[number % len(DISPLAYS)], dice)
+        try:
+            parse_display(latex)
+        except EquationError as error:
+            assert error.message, latex
+            refused += 1
+    assert 500 < refused < 2000
+
+
+@pytest.mark.parametrize(("latex", "bindings"), [case[1:] for case in HOLDS], ids=[case[0] for case in HOLDS])
+def test_garbled_checks_say_what_is_wrong(latex, bindings):
+    dice = np.random.default_rng(4)
+    for _ in range(10):
+        wrong = garbled(latex, dice)
+        try:
+            with np.errstate(all="ignore"):
+                run(wrong, bindings)
+        except EquationError as error:
+            assert "this display cannot be executed" not in error.message, wrong
+
+
 def test_import_does_not_load_the_parser():
     code = "import sys, nnbook, nnbook.validation.equations; assert 'lark' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parent.parent)
@@ -387,8 +478,14 @@ def test_import_does_not_load_the_parser():
 
 # --- mutants --------------------------------------------------------------------------------------
 
-# Renaming both indices of a sum over both changes nothing.
-EQUIVALENT = {r"W_{k,j}^2"}
+EQUIVALENT = {
+    r"W_{k,j}^2",  # renaming both indices of a sum over both changes nothing
+    r"\operatorname{tr}(W W^\top)",  # a trace does not see a cyclic change of order
+    r"g'(2 (z)) = \mathbb{1}",  # nor a step a positive factor
+    # functions that are even
+    r"g'(-z) = 1", r"g(-z)^2", r"f'''(-x) = -\cos", r"f^{(5)}(-x)", r"J(-\theta)", r"\sigma'(-z)",
+    r"\sigma'(2 (z)) \le",  # any point has this bound
+}  # fmt: skip
 
 
 @pytest.mark.parametrize(("latex", "bindings"), [case[1:] for case in HOLDS], ids=[case[0] for case in HOLDS])

@@ -10,6 +10,7 @@ import json
 import os
 import re
 import textwrap
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -102,13 +103,15 @@ def find_display(
 def _candidates(notebook: str | os.PathLike[str] | None) -> Iterator[list[Path]]:
     """Yield groups of notebooks, the likeliest first."""
     if notebook is not None:
+        if not Path(notebook).is_file():
+            raise EquationError(f"there is no notebook {notebook}")
         yield [Path(notebook)]
         return
     running = os.environ.get("JPY_SESSION_NAME", "") or _editor_path()
     if running.endswith(".ipynb"):
         yield [path for path in (Path(running), Path(Path(running).name)) if path.is_file()][:1]
-    yield sorted(Path.cwd().glob("*.ipynb"))
-    yield sorted((Path.cwd() / "nbs").glob("*.ipynb"))
+    for folder in (Path.cwd(), Path.cwd() / "nbs"):
+        yield [path for path in sorted(folder.glob("*.ipynb")) if path.is_file()]
 
 
 def _editor_path() -> str:
@@ -123,12 +126,15 @@ _read: dict[Path, tuple[tuple[int, int], str, dict[str, str] | None]] = {}
 
 def _lookup(path: Path, label: str) -> str | None:
     """Look a label up in one notebook; parsed only when its text holds the label at all."""
-    status = path.stat()
-    stamp = (status.st_mtime_ns, status.st_size)
-    known = _read.get(path)
-    if known is None or known[0] != stamp:
-        known = (stamp, path.read_text(encoding="utf-8"), None)
-        _read[path] = known
+    try:
+        status = path.stat()
+        stamp = (status.st_mtime_ns, status.st_size)
+        known = _read.get(path)
+        if known is None or known[0] != stamp:
+            known = (stamp, path.read_text(encoding="utf-8"), None)
+            _read[path] = known
+    except (OSError, UnicodeDecodeError) as error:
+        raise EquationError(f"{path.name} cannot be read: {error}") from None
     if known[2] is None:
         if label not in known[1]:
             return None
@@ -141,7 +147,11 @@ def _lookup(path: Path, label: str) -> str | None:
 def _displays(path: Path, text: str) -> dict[str, str]:
     """Collect the labelled displays of a notebook."""
     displays: dict[str, str] = {}
-    for cell in json.loads(text)["cells"]:
+    try:
+        cells = json.loads(text)["cells"]
+    except (ValueError, KeyError, TypeError):
+        raise EquationError(f"{path.name} is no whole notebook: save it again") from None
+    for cell in cells:
         if cell["cell_type"] == "markdown":
             source = cell["source"]
             for label, latex in labelled_displays(
@@ -164,6 +174,7 @@ class Checked:
     notebook: str = ""
     mutants: dict[str, Any] | None = None
     exception: str = ""
+    seconds: float = 0.0  # of the processor
 
     def __repr__(self) -> str:
         if self.exception:
@@ -309,11 +320,13 @@ def check_equation(
     """
     __tracebackhide__ = True
     latex, path = find_display(label, notebook)
+    start = time.process_time()
     try:
         checked = check_latex(latex, latex_bindings, after=after, approx=approx, **bindings)
     except EquationError as error:
         raise EquationError(f"{label}: {error.message}", error.span) from None
-    checked = replace(checked, label=label, notebook=path.name)
+    seconds = round(time.process_time() - start, 6)
+    checked = replace(checked, label=label, notebook=path.name, seconds=seconds)
     for observe in OBSERVERS:
         seen = observe(latex, latex_bindings, after=after, approx=approx, **bindings)
         checked = replace(checked, mutants=seen)

@@ -295,7 +295,7 @@ def factor_hint(a: np.ndarray, b: np.ndarray, quantities: Quantities) -> str:
     if spelled == "−1":
         return "left = −right everywhere: a sign"
     if spelled:
-        return f"left = {spelled} × right everywhere: a factor {spelled}"
+        return f"left = {spelled.partition(',')[0]} × right everywhere: a factor {spelled}"
     if len(a) < 2:
         return ""
     return f"left = {factor:.6g} × right everywhere: a constant factor"
@@ -316,13 +316,18 @@ def constant_factor(
 def spell_factor(
     factor: float, names: Mapping[str, Any], tolerance: float = FACTOR
 ) -> str:
-    """Spell a factor: a sign, a number of that value or its inverse, 2, 1/2, or nothing."""
+    """Spell a factor: a sign, a bound number or its inverse, 2, 1/2, a length, or nothing."""
     numbers: dict[float, str] = {}
     for name, value in names.items():
         if isinstance(value, float) and value not in (0.0, 1.0):
             numbers |= {float(value): name, 1 / float(value): f"1/{name}"}
             numbers |= {-float(value): f"−{name}", -1 / float(value): f"−1/{name}"}
     numbers = {-1.0: "−1"} | numbers | {2.0: "2", 0.5: "1/2"}
+    for name, value in names.items():
+        # A forgotten 1/m leaves no m in the display: the number of rows gives it away.
+        for length in np.shape(value) if isinstance(value, np.ndarray) else ():
+            numbers.setdefault(float(length), f"{length}, a length of {name}")
+            numbers.setdefault(1 / length, f"1/{length}, and {length} is a length of {name}")
     for number, spelled in numbers.items():
         if abs(factor - number) <= tolerance * max(abs(factor), abs(number)):
             return spelled

@@ -192,7 +192,7 @@ class Index(Expression):
 # %% ../../../nbs/A7_expressions.ipynb #f4029ac8
 def as_index(value: Value, span: Span) -> int:
     """Read a value as an index."""
-    if np.shape(value) != () or value != int(value):
+    if np.shape(value) != () or not float(value).is_integer():
         raise EquationError(f"{value} is no index", span)
     return int(value)
 
@@ -464,7 +464,7 @@ class Absolute(Expression):
 
 @dataclass(frozen=True)
 class Norm(Expression):
-    """A norm: `\\|x\\|_2`, `\\|x\\|_1`, `\\|x\\|_\\infty`, `\\|A\\|_F`."""
+    """A norm: `\\|x\\|_2`, `\\|x\\|_1`, `\\|A\\|_F`."""
 
     body: Expression
     order: str

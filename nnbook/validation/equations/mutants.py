@@ -202,14 +202,17 @@ def without_sign(display: Mutated, written: str) -> str:
 # %% ../../../nbs/A13_mutants.ipynb #d4beedfe
 @changes(sx.Term)
 def change_term(display: Mutated, node: sx.Term) -> Iterator[Change]:
-    """Drop each factor; exchange the matrix product and the element-wise one."""
+    """Drop each factor; exchange the matrix product and the element-wise one, and its factors."""
     differential = node.span in display.untouched
     for number, factor in enumerate(node.factors):
         previous = node.factors[number - 1] if number else None
         following = node.factors[number + 1] if number + 1 < len(node.factors) else None
         if isinstance(factor, sx.Special):
             continue
-        if not differential and not is_argument_of(display, previous, factor, node, number):
+        argument = is_argument_of(display, previous, factor, node, number)
+        if argument and not isinstance(previous, sx.Special):
+            yield from change_argument(display, argument_of(factor))
+        elif not differential and not argument:
             start = previous.span[1] if previous else factor.span[0]
             end = factor.span[1] if previous or following is None else following.span[0]
             yield "dropped factor", replaced(display, (start, end), " ")
@@ -224,6 +227,8 @@ def change_term(display: Mutated, node: sx.Term) -> Iterator[Change]:
             and is_array(display, factor)
         ):
             yield "product", replaced(display, gap, r" \odot ")
+            both = text_of(display, factor.span), text_of(display, previous.span)
+            yield "product", replaced(display, (previous.span[0], factor.span[1]), " ".join(both))
 
 
 def is_argument_of(
@@ -248,23 +253,40 @@ def is_function(display: Mutated, node: sx.Node) -> bool:
 
 
 def is_array(display: Mutated, node: sx.Node) -> bool:
-    """Tell whether a symbol is bound to an array and stands without an index."""
-    if isinstance(node, sx.Scripted) and any(isinstance(sup, sx.Mark) for sup in node.sups):
-        node = sx.Scripted(node.span, node.base, node.subs, (), node.primes)
+    """Tell whether a symbol stands for an array once its indices and its layer are taken."""
     head = find(display.scope, node)
-    if head is None or head.subs or head.sups:
+    if head is None or head.primes or head.name in display.scope.quantities.each:
         return False
+    marks = [part for sup in head.sups for part in sup_parts(sup)]
+    if any(not isinstance(part, (sx.Group, sx.Mark)) for part in marks):
+        return False
+    taken = sum(isinstance(part, sx.Group) for part in marks)
+    taken += sum(len(sub_parts(display, sub)) for sub in head.subs)
     value = value_of(display, head.name)
-    return (
-        isinstance(value, np.ndarray)
-        and shape_of(value) != ()
-        and head.name not in display.scope.quantities.each
-    )
+    if isinstance(value, dict) and taken:
+        value, taken = next(iter(value.values())), taken - 1
+    return isinstance(value, np.ndarray) and len(shape_of(value)) > taken
+
+
+def sup_parts(sup: sx.Node) -> tuple[sx.Node, ...]:
+    """Take a superscript such as `[l]\\top` apart."""
+    if isinstance(sup, sx.Inside):
+        marks = (sx.Mark(sup.span, "top"),) if sup.transposed else ()
+        return tuple(part for item in sup.items for part in sup_parts(item)) + marks
+    if isinstance(sup, sx.Term) and all(isinstance(factor, sx.Group) for factor in sup.factors):
+        return sup.factors
+    return (sup,)
+
+
+def sub_parts(display: Mutated, sub: sx.Node) -> tuple[sx.Node, ...]:
+    """Take a subscript apart into its indices."""
+    items = sub.items if isinstance(sub, sx.Inside) else (sub,)
+    return tuple(part for item in items for part in index_parts(display, item))
 
 # %% ../../../nbs/A13_mutants.ipynb #086a46e9
 @changes(sx.Fraction)
 def change_fraction(display: Mutated, node: sx.Fraction) -> Iterator[Change]:
-    """Drop the denominator, turn the fraction over."""
+    """Drop the denominator, turn the fraction over, double it."""
     above, below = (
         text_of(display, node.numerator.span),
         text_of(display, node.denominator.span),
@@ -272,6 +294,8 @@ def change_fraction(display: Mutated, node: sx.Fraction) -> Iterator[Change]:
     yield "dropped factor", replaced(display, node.span, "{" + above + "}")
     if above != below:
         yield "factor", replaced(display, node.span, rf"\frac{{{below}}}{{{above}}}")
+    if not isinstance(node.numerator, sx.Number):
+        yield "factor", replaced(display, node.numerator.span, f"2 ({above})")
 
 
 @changes(sx.Number)
@@ -320,8 +344,9 @@ def change_scripted(display: Mutated, node: sx.Scripted) -> Iterator[Change]:
     if node.base.span in display.untouched:
         yield from siblings(display, node)
         if is_array(display, node):
-            text = f"{{{text_of(display, node.span)}}}^\\top"
-            yield "transpose", replaced(display, node.span, text)
+            yield "transpose", transposed(display, node)
+    elif is_array(display, node) and not is_transposed(node):
+        yield "transpose", transposed(display, node)
     for sup in node.sups:
         if sup.span not in display.untouched:
             yield from change_superscript(display, node, sup)
@@ -335,8 +360,23 @@ def change_scripted(display: Mutated, node: sx.Scripted) -> Iterator[Change]:
             yield from change_indices(display, node, sub)
 
 
+def transposed(display: Mutated, node: sx.Node) -> str:
+    return replaced(display, node.span, f"{{{text_of(display, node.span)}}}^\\top")
+
+
+def is_transposed(node: sx.Scripted) -> bool:
+    parts = (part for sup in node.sups for part in sup_parts(sup))
+    return any(isinstance(part, sx.Mark) and part.kind == "top" for part in parts)
+
+
 def change_superscript(display: Mutated, node: sx.Scripted, sup: sx.Node) -> Iterator[Change]:
-    """Drop a transpose or a power."""
+    """Drop a transpose or a power; shift a layer, change an exponent's sign and factor."""
+    for part in sup_parts(sup):
+        if isinstance(part, sx.Group) and isinstance(part.items[0], sx.Symbol):
+            shifted = text_of(display, part.items[0].span) + "+1"
+            yield "index", replaced(display, part.items[0].span, shifted)
+    if isinstance(sup, sx.Inside) and is_power(display, sup):
+        yield from change_argument(display, sup.items[0])
     if isinstance(sup, sx.Inside) and sup.transposed:
         yield (
             "transpose",
@@ -406,7 +446,7 @@ def index_parts(display: Mutated, item: sx.Node) -> tuple[sx.Node, ...]:
 # %% ../../../nbs/A13_mutants.ipynb #d7af90df
 @changes(sx.Function)
 def change_function(display: Mutated, node: sx.Function) -> Iterator[Change]:
-    """Exchange max and min, log and exp."""
+    """Exchange max and min, log and exp; change the argument."""
     other = {
         "max": "min",
         "min": "max",
@@ -425,6 +465,26 @@ def change_function(display: Mutated, node: sx.Function) -> Iterator[Change]:
                 text_of(display, node.span).replace(node.name, other[node.name], 1),
             ),
         )
+    if node.name not in ("cos", "cosh", "max", "min"):
+        yield from change_argument(display, argument_of(node.argument))
+
+
+def argument_of(group: sx.Node) -> sx.Node | None:
+    """Return the one argument in brackets, scripts behind them or not."""
+    base = group.base if isinstance(group, sx.Scripted) else group
+    single = isinstance(base, sx.Group) and len(base.items) == 1
+    return base.items[0] if isinstance(base, sx.Group) and single else None
+
+
+def change_argument(display: Mutated, node: sx.Node | None) -> Iterator[Change]:
+    """Flip the sign of an argument or exponent, and double it."""
+    if node is None or isinstance(node, sx.Relation):
+        return
+    text = text_of(display, node.span)
+    if not isinstance(node, sx.Sum) and text != "0":
+        yield "sign", replaced(display, node.span, "-" + text)
+    if not isinstance(node, sx.Number):
+        yield "factor", replaced(display, node.span, f"2 ({text})")
 
 
 @changes(sx.Reduction)

@@ -569,7 +569,10 @@ def parse_display(latex: str) -> tuple[Relation, ...]:
         With the place, when the LaTeX is outside the accepted notation.
     """
     balance_brackets(latex)
-    nodes = [build(tree) for tree in _trees(_parse(latex, "display"))]
+    try:
+        nodes = [build(tree) for tree in _trees(_parse(latex, "display"))]
+    except RecursionError:
+        raise EquationError("this is nested too deeply to be read") from None
     return tuple(
         node if isinstance(node, Relation) else Relation(node.span, (node,), ())
         for node in nodes

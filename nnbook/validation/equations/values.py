@@ -233,7 +233,7 @@ def as_value(name: str, given: Any) -> Value:
     if isinstance(given, (Samples, RowVector)):
         return given
     if isinstance(given, Mapping):
-        return {int(key): as_value(name, item) for key, item in given.items()}
+        return _as_family(name, given)
     if isinstance(given, (set, frozenset, range)):
         return frozenset(int(item) for item in given)
     if isinstance(given, (list, tuple)) and any(isinstance(item, np.ndarray) for item in given):
@@ -248,8 +248,21 @@ def as_value(name: str, given: Any) -> Value:
     )
 
 
+def _as_family(name: str, given: Mapping[Any, Any]) -> Value:
+    if not given or not all(isinstance(key, (int, np.integer)) for key in given):
+        raise EquationError(
+            f"{name} is bound to a dictionary: its keys are the values of an index, 1, 2, …"
+        )
+    return {int(key): as_value(name, item) for key, item in given.items()}
+
+
 def _as_array(name: str, given: Any) -> Value:
-    array = np.asarray(given)
+    try:
+        array = np.asarray(given)
+    except ValueError:
+        raise EquationError(f"{name} is bound to rows of different lengths") from None
+    if array.size == 0:
+        raise EquationError(f"{name} is bound to an array without elements: bind some")
     if array.dtype in (np.float32, np.float16):
         raise EquationError(f"{name} is {array.dtype}: equations are checked in float64")
     if array.dtype.kind not in "biuf":
@@ -307,6 +320,9 @@ class Quantities:
         self, bindings: Mapping[str, Any], after: Mapping[str, Any] | None = None
     ) -> None:
         self.each = {name: given for name, given in bindings.items() if isinstance(given, Each)}
+        empty = [name for name, given in self.each.items() if not np.size(given)]
+        if empty:
+            raise EquationError(f"{empty[0]} is bound to Each of nothing: give it values")
         first = {name: np.asarray(given)[0] for name, given in self.each.items()}
         self.values = {
             name: as_value(name, given) for name, given in {**bindings, **first}.items()
