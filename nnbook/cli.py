@@ -105,7 +105,8 @@ def add_options(parser: argparse.ArgumentParser, defaults: dict[str, Any]) -> No
         data = parser.add_mutually_exclusive_group()
         data.add_argument("--full", action="store_true", dest="full",
                           default=argparse.SUPPRESS,
-                          help="insist on the full data set, downloaded if need be")
+                          help="insist on the full data set, downloaded if need be "
+                               "(default: where it can be had, else the subset)")
         data.add_argument("--subset", action="store_false", dest="full",
                           default=argparse.SUPPRESS,
                           help="use the subset that the package brings, and no network")
