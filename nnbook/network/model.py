@@ -593,7 +593,7 @@ class Model:
         Parameters
         ----------
         X, Y : array_like, shapes (m, n_in) and (m, n_out) or (m,)
-            Finite numbers, converted to the network's dtype; Y as the loss takes it.
+            Finite numbers, integers too, converted to the network's dtype; Y as the loss takes it.
         epochs, batch_size : int
             How often to go through the examples, and how many a step takes.
         validation_data : (X, Y) or None
