@@ -207,5 +207,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         kept = f" The best model before that is in {save}." if _stamp(save) != before else ""
         print(f"nnbook {experiment}: error: {error}{kept}", file=sys.stderr)
         return 1
-    report(result, save, plot)
+    try:
+        report(result, save, plot)
+        sys.stdout.flush()
+    except OSError as error:  # a closed pipe, a full disk; flushing once more at exit must not fail
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"nnbook {experiment}: error: cannot print the result: {error}", file=sys.stderr)
+        return 1
     return 0
