@@ -209,7 +209,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     try:
         report(result, save, plot)
-        sys.stdout.flush()
+        print(end="", flush=True)
     except OSError as error:  # a closed pipe, a full disk; flushing once more at exit must not fail
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         print(f"nnbook {experiment}: error: cannot print the result: {error}", file=sys.stderr)

@@ -231,6 +231,11 @@ def test_a_model_and_a_picture_are_two_files(tmp_path, monkeypatch, capsys):
     assert not (tmp_path / "b.png").exists()
 
 
+def test_a_program_without_an_output_runs(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    assert cli.main(["xor", "--epochs", "1", "--quiet"]) == 0
+
+
 @posix
 def test_a_result_that_nobody_can_read_fails_with_one_line(tmp_path):
     reader, writer = os.pipe()
