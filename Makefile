@@ -86,6 +86,7 @@ lab: $(LAB) ## Open the notebooks in JupyterLab
 	@$(PY) -m jupyterlab --notebook-dir=nbs
 
 editor: ## Bundle the editor of the code cells anew, with npm; the bundle is kept with the sources
+	@command -v npm >/dev/null || { echo "make editor needs npm, which comes with Node.js: install it" >&2; exit 1; }
 	npm --prefix _ext/editor ci
 	npm --prefix _ext/editor run build
 

@@ -105,7 +105,8 @@ def add_options(parser: argparse.ArgumentParser, defaults: dict[str, Any]) -> No
         data = parser.add_mutually_exclusive_group()
         data.add_argument("--full", action="store_true", dest="full",
                           default=argparse.SUPPRESS,
-                          help="insist on the full data set, downloaded if need be")
+                          help="insist on the full data set, downloaded if need be "
+                               "(default: where it can be had, else the subset)")
         data.add_argument("--subset", action="store_false", dest="full",
                           default=argparse.SUPPRESS,
                           help="use the subset that the package brings, and no network")
@@ -206,5 +207,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         kept = f" The best model before that is in {save}." if _stamp(save) != before else ""
         print(f"nnbook {experiment}: error: {error}{kept}", file=sys.stderr)
         return 1
-    report(result, save, plot)
+    try:
+        report(result, save, plot)
+        print(end="", flush=True)
+    except OSError as error:  # a closed pipe, a full disk; flushing once more at exit must not fail
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        print(f"nnbook {experiment}: error: cannot print the result: {error}", file=sys.stderr)
+        return 1
     return 0

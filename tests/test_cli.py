@@ -222,6 +222,37 @@ def test_a_place_that_cannot_be_written_fails_at_once(
     assert out == "" and err.count("\n") == 1 and words in err
 
 
+def test_a_model_and_a_picture_are_two_files(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.png").symlink_to("b.png")
+    for save in ("b.png", "./a.png"):
+        assert cli.main(["xor", "--quiet", "--save", save, "--plot", "a.png"]) == 1
+        assert "save and plot must be two files" in capsys.readouterr().err
+    assert not (tmp_path / "b.png").exists()
+
+
+def test_a_program_without_an_output_runs(monkeypatch):
+    monkeypatch.setattr(sys, "stdout", None)
+    assert cli.main(["xor", "--epochs", "1", "--quiet"]) == 0
+
+
+@posix
+def test_a_result_that_nobody_can_read_fails_with_one_line(tmp_path):
+    reader, writer = os.pipe()
+    os.close(reader)
+    for place in (writer, os.open("/dev/full", os.O_WRONLY) if os.path.exists("/dev/full") else None):
+        if place is None:
+            continue
+        done = subprocess.run(
+            [sys.executable, "-m", "nnbook", "xor", "--epochs", "1", "--quiet", "--save", "model.npz"],
+            cwd=tmp_path, stdout=place, stderr=subprocess.PIPE, text=True, timeout=120,
+        )
+        os.close(place)
+        assert done.returncode == 1 and done.stderr.count("\n") == 1, done.stderr
+        assert done.stderr.startswith("nnbook xor: error: cannot print the result: [Errno")
+        assert Model.load(tmp_path / "model.npz").network.n_in == 2
+
+
 def test_divergence_fails_with_one_line():
     done = nnbook_process("regression", "--optimizer", "sgd", "--lr", "1e6", "--quiet")
     assert done.returncode == 1 and done.stdout == ""

@@ -476,6 +476,18 @@ def test_import_does_not_load_the_parser():
     subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parent.parent)
 
 
+def test_without_the_parser_it_says_what_to_install():
+    code = (
+        "import sys; sys.modules['lark'] = None\n"
+        "from nnbook.validation.equations import check_latex\n"
+        "try: check_latex('a = b', a=1, b=1)\n"
+        "except Exception as error: print(type(error).__name__, error)"
+    )
+    shown = subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(__file__).parent.parent,
+                           capture_output=True, text=True).stdout
+    assert shown.startswith("EquationError LaTeX is read by lark") and 'pip install "nnbook[equations]"' in shown
+
+
 # --- mutants --------------------------------------------------------------------------------------
 
 EQUIVALENT = {

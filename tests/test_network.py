@@ -522,3 +522,34 @@ def test_files_that_are_damaged_or_something_else(model, tmp_path):
         Model.load(path)
     with pytest.raises(FileNotFoundError):
         Model.load(tmp_path / "nothing.npz")
+
+
+def test_a_file_without_its_description_says_what_is_missing(tmp_path):
+    np.savez(tmp_path / "other.npz", weights=np.ones(3))
+    with pytest.raises(ModelFileError, match=r"other\.npz is no model file of nnbook: it has no 'config'"):
+        Model.load(tmp_path / "other.npz")
+
+
+@pytest.mark.parametrize("write", [
+    lambda model, data, path: model.save(path),
+    lambda model, data, path: model.fit(*data, **FIT, callbacks=[SaveBest(path, "loss")]),
+    lambda model, data, path: model.fit(*data, **FIT, checkpoint=path),
+], ids=["save", "SaveBest", "checkpoint"])
+def test_places_that_cannot_be_written_are_refused_before_training(model, data, tmp_path, write):
+    model.fit(*data, **FIT)
+    before, history = model.network.theta.copy(), model.history
+    with pytest.raises(FileNotFoundError, match=f"there is no folder {tmp_path / 'missing'}$"):
+        write(model, data, tmp_path / "missing" / "model.npz")
+    with pytest.raises(IsADirectoryError, match="path must name a file, got"):
+        write(model, data, tmp_path)
+    assert np.array_equal(model.network.theta, before) and model.history is history
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_name_that_is_not_in_the_history_is_refused_with_those_that_are(model, data):
+    assert "loss" not in History() and History().get("loss") is None
+    with pytest.raises(KeyError, match="name must be one of none yet, got 'loss'"):
+        History()["loss"]
+    history = model.fit(*data, **FIT)
+    with pytest.raises(KeyError, match="name must be one of loss, accuracy, got 'val_loss'"):
+        history["val_loss"]

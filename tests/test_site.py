@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 from pathlib import Path
 from urllib.parse import unquote, urldefrag, urlsplit
@@ -87,6 +88,40 @@ def test_every_picture_says_what_it_shows(parsed):
         if not picture.get("alt") or picture["alt"] == picture.get("src")
     ]
     assert not silent, "\n".join(silent)
+
+
+class Words(HTMLParser):
+    """The text of a page, without its code and scripts."""
+
+    def __init__(self, path: Path):
+        super().__init__()
+        self.inside = 0
+        self.text = ""
+        self.feed(path.read_text(encoding="utf-8"))
+
+    def handle_starttag(self, tag, attributes):
+        self.inside += tag in ("pre", "code", "script", "style")
+
+    def handle_endtag(self, tag):
+        self.inside -= tag in ("pre", "code", "script", "style")
+
+    def handle_data(self, data):
+        if not self.inside:
+            self.text += data
+
+
+FORMULA = re.compile(r"\\\(.*?\\\)|\\\[.*?\\\]", re.DOTALL)
+MARKUP = re.compile(r"\$|```|\{(?:ref|eq|numref|term|doc|cite:\w+|prf:ref)\}")
+
+
+def test_no_markup_is_left_in_the_text(site):
+    left = []
+    for name in PAGES:
+        if name not in SOURCES:
+            text = FORMULA.sub("", Words(site / name).text)
+            left += [f"{name}: {text[max(0, found.start() - 40):found.end() + 40]!r}"
+                     for found in MARKUP.finditer(text)]
+    assert not left, "\n".join(left)
 
 
 # ---- as a reader sees it -----------------------------------------------------------------------

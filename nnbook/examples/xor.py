@@ -80,7 +80,7 @@ def check_outputs(save: OutputPath = None, plot: OutputPath = None) -> None:
     Raises
     ------
     ValueError
-        If the picture's name doesn't end in one of `PICTURE_FORMATS`.
+        If the picture's name doesn't end in one of `PICTURE_FORMATS`, or both are one file.
     FileNotFoundError
         If a folder is missing.
     IsADirectoryError
@@ -92,6 +92,8 @@ def check_outputs(save: OutputPath = None, plot: OutputPath = None) -> None:
         raise ValueError(
             f"plot must end in {' or '.join(PICTURE_FORMATS)}, got {os.fspath(plot)!r}"
         )
+    if save is not None and plot is not None and Path(save).resolve() == Path(plot).resolve():
+        raise ValueError(f"save and plot must be two files, got {os.fspath(save)!r} for both")
     for path in (Path(given) for given in (save, plot) if given is not None):
         if path.exists() and not path.is_file():
             raise IsADirectoryError(f"cannot write {path}: it exists and is no file")

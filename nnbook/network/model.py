@@ -53,6 +53,9 @@ class History(dict[str, list[float]]):
         """How many epochs were recorded."""
         return len(self.get("loss", ()))
 
+    def __missing__(self, name: str) -> list[float]:
+        raise KeyError(f"name must be one of {', '.join(self) or 'none yet'}, got {name!r}")
+
     def record(self, logs: dict[str, float]) -> None:
         """Append the numbers of one epoch."""
         for name, value in logs.items():
@@ -324,8 +327,18 @@ def _path(path: PathLike) -> Path:
     return Path(path)
 
 
+def _check_place(path: Path) -> None:
+    """Refuse a path that no file can be written to."""
+    if path.exists() and not path.is_file():
+        raise IsADirectoryError(f"path must name a file, got {path}, which exists and is no file")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"path must lie in a folder that exists, got {path}: "
+                                f"there is no folder {path.parent}")
+
+
 def _write_npz(path: Path, arrays: dict[str, Any]) -> None:
     """Write beside, then rename: at every moment `path` is the old file or the new one, whole."""
+    _check_place(path)
     beside = path.with_name(f".{path.name}.{os.urandom(4).hex()}.part")
     try:  # the name is known before the file exists: an interruption at any moment leaves no litter
         with open(beside, "xb") as file:
@@ -367,6 +380,8 @@ def _read_npz(path: Path) -> tuple[dict[str, Any], dict[str, Array]]:
                           for member in members}
             config = json.loads(arrays.pop("config").tobytes().decode())
             found, version = config["format"], config["version"]
+        except KeyError as error:
+            raise ModelFileError(f"{path} is no model file of nnbook: it has no {error}") from None
         except Exception as error:  # a damaged archive raises whatever its damage leads to
             raise ModelFileError(f"{path} is no model file of nnbook, or is damaged ({error})") from None
     if found != FORMAT:
@@ -392,6 +407,7 @@ class _Checkpoint:
     def __init__(self, path: PathLike, model: "Model", callbacks: list[Callback],
                  rng: "np.random.Generator", terms: dict[str, Any]) -> None:
         self.path, self.model, self.callbacks, self.rng = _path(path), model, callbacks, rng
+        _check_place(self.path)
         self.terms = terms  # what must be the same when the training goes on
         self.first = rng.bit_generator.state  # before any validation part is drawn
         self.found: dict[str, Any] | None = None
@@ -577,7 +593,7 @@ class Model:
         Parameters
         ----------
         X, Y : array_like, shapes (m, n_in) and (m, n_out) or (m,)
-            Finite numbers, converted to the network's dtype; Y as the loss takes it.
+            Finite numbers, integers too, converted to the network's dtype; Y as the loss takes it.
         epochs, batch_size : int
             How often to go through the examples, and how many a step takes.
         validation_data : (X, Y) or None
@@ -609,6 +625,8 @@ class Model:
         ------
         TypeError, ValueError
             For arguments that don't fit, before anything is changed.
+        FileNotFoundError, IsADirectoryError
+            If `checkpoint`, or the path of a `SaveBest`, can't be written.
         ModelFileError
             If `checkpoint` is to be resumed and holds no training of this model.
         TrainingDiverged
@@ -625,6 +643,8 @@ class Model:
         callbacks = list(callbacks)
         for callback in callbacks:
             check_instance("callback", callback, Callback)
+            if isinstance(callback, SaveBest):
+                _check_place(callback.path)
         every, resume = check_integer("checkpoint_every", checkpoint_every), check_flag("resume", resume)
         if resume and checkpoint is None:
             raise ValueError("resume needs the file to go on from: give checkpoint")
@@ -782,6 +802,11 @@ class Model:
         The file has NumPy's format ``.npz``, whatever its name. It is written beside and renamed,
         so a crash leaves the old one. A learning rate schedule is a function and can't be saved:
         such a model is loaded without an optimizer.
+
+        Raises
+        ------
+        FileNotFoundError, IsADirectoryError
+            If the folder is missing, or the path is taken by something that is no file.
         """
         path, optimizer = _path(path), self.optimizer
         t, state = (0, {}) if optimizer is None else (optimizer.t, optimizer.state)
@@ -824,7 +849,9 @@ class Model:
                 optimizer.state = {name.partition(".")[2]: _vector(vector, network)
                                    for name, vector in arrays.items() if name.startswith("optimizer.")}
             return cls(network, Loss.build(config["loss"]), optimizer)
-        except (KeyError, TypeError, ValueError, AttributeError, MemoryError) as error:
+        except KeyError as error:
+            raise ModelFileError(f"{path} describes no model that can be built: no {error}") from None
+        except (TypeError, ValueError, AttributeError, MemoryError) as error:
             raise ModelFileError(f"{path} describes no model that can be built: {error}") from None
 
     def load_parameters(self, path: PathLike) -> None:

@@ -327,7 +327,11 @@ class LatexLayout:
 @cache
 def latex_parser() -> Any:
     """Build the parser; the library behind it is imported here, at the first equation."""
-    from lark import Lark
+    try:
+        from lark import Lark
+    except ImportError:
+        raise EquationError('LaTeX is read by lark, which is not installed: '
+                            'pip install "nnbook[equations]"') from None
 
     return Lark(
         GRAMMAR,

@@ -532,10 +532,11 @@ def _place(token: Any, latex: str) -> Span:
 
 # %% ../../../nbs/A5_syntax_tree.ipynb #5af8642f
 def _parse(latex: str, start: str) -> Any:
+    parser = latex_parser()
     from lark.exceptions import UnexpectedCharacters, UnexpectedInput, UnexpectedToken
 
     try:
-        return latex_parser().parse(latex, start=start)
+        return parser.parse(latex, start=start)
     except UnexpectedCharacters as error:
         position = error.pos_in_stream or 0
         sign = re.match(r"\\[A-Za-z]+|.", latex[position:], re.S)
