@@ -74,6 +74,12 @@ def moments_of_means(parts):
     return np.mean([part.mean(axis=0) for part in parts], axis=0), np.concatenate(parts).std(axis=0)
 
 
+def moments_of_the_last(parts):
+    for part in parts:
+        mean, std = part.mean(axis=0), part.std(axis=0)
+    return mean, std
+
+
 def moments_by_squares(parts, root=True):
     m, total, squares = 0, 0, 0
     for part in parts:
@@ -335,6 +341,7 @@ WRONG = {
     ],
     "moments": [
         (moments_of_means, "the mean of the batch means"),
+        (moments_of_the_last, "that of the last batch"),
         (moments_by_squares, "are nearly equal"),
         (lambda parts: moments_by_squares(parts, root=False), "take its root"),
         (moments_within, "the distances between their means"),
@@ -394,6 +401,7 @@ WRONG = {
         (lambda C: mistakes_in(C) / np.maximum(mistakes_in(C).sum(axis=1), 1), "keepdims=True"),
         (lambda C: mistakes_in(C) / mistakes_in(C).sum(axis=0), "shares of the columns"),
         (lambda C: mistakes_in(C) / mistakes_in(C).sum(), "shares of all mistakes"),
+        (lambda C: mistakes_in(C) / C.sum(), "shares of all examples"),
         (mistakes_in, "the mistakes themselves"),
         (lambda C: mistakes_in(C) / mistakes_in(C).sum(axis=1, keepdims=True), "0/0"),
         (lambda C: np.fill_diagonal(C, 0), "changes its argument C in place"),

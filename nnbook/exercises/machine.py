@@ -620,8 +620,8 @@ exercise(
             lambda C: over(emptied(C), emptied(C).sum(axis=0)),
         "these are shares of all mistakes; every row has a sum of its own":
             lambda C: over(emptied(C), emptied(C).sum()),
-        "the diagonal is set to 0, but the sums still hold it: empty it first, and then "
-        "add up": lambda C: over(emptied(C), C.sum()),
+        "these are shares of all examples; every row is divided by the sum of its own "
+        "mistakes": lambda C: over(emptied(C), C.sum()),
         "these are the mistakes themselves; divide each row by its sum": emptied,
     },
     hints=(
