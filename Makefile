@@ -21,7 +21,7 @@ export OMP_NUM_THREADS ?= 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help editor install book test oracle mutants export notebooks xor spiral regression mnist bench serve lab lint clean
+.PHONY: help editor install book test compat oracle mutants export notebooks xor spiral regression mnist bench serve lab lint clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -50,6 +50,9 @@ $(BUILT): $(READY) $(SOURCES)
 
 test: $(BUILT) ## Everything: sync, stored outputs, unit tests, doctests, wheel and sdist, the built site
 	@$(PY) -m pytest -q -n $(JOBS) --dist loadfile --nbval --doctest-modules nbs nnbook tests
+
+compat: $(READY) ## Test the wheel on every Python found, with the oldest and the newest NumPy
+	@$(PY) _ext/run_compat.py --jobs $(JOBS) $(ARGS)
 
 oracle: $(READY) ## Compare every derivative with PyTorch as well, which this installs
 	$(PY) -m pip install --quiet "$$(grep '^torch==' benchmarks/requirements.txt)"
