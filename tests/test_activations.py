@@ -8,7 +8,17 @@ import warnings
 import numpy as np
 import pytest
 
-from nnbook.core import SELU, Activation, Identity, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
+from nnbook.core import (
+    SELU,
+    Activation,
+    Identity,
+    LeakyReLU,
+    ReLU,
+    Sigmoid,
+    Softmax,
+    Tanh,
+    activations,
+)
 from nnbook.core.conventions import Component
 from nnbook.validation import numerical_gradient, relative_error
 
@@ -28,6 +38,13 @@ ELEMENTWISE = EVERYONE[:-1]
 every = pytest.mark.parametrize("activation", EVERYONE, ids=repr)
 elementwise = pytest.mark.parametrize("activation", ELEMENTWISE, ids=repr)
 dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+
+
+def test_every_activation_is_among_them_and_has_values_by_hand():
+    public = {name for name in activations.__all__ if name != "Activation"}
+    assert {type(g).__name__ for g in EVERYONE} == public
+    by_hand = {type(g).__name__ for g, *_ in BY_HAND}
+    assert by_hand == {type(g).__name__ for g in ELEMENTWISE}
 
 
 @pytest.fixture
