@@ -20,6 +20,7 @@ from nnbook.core import (
     activations,
 )
 from nnbook.core.conventions import Component
+from nnbook.network.model import NOT_PROBABILITIES
 from nnbook.validation import numerical_gradient, relative_error
 
 EVERYONE = [
@@ -314,6 +315,12 @@ def test_an_activation_can_be_rebuilt_copied_and_pickled(g):
     for twin in (Component.build(g.config()), copy.deepcopy(g), pickle.loads(pickle.dumps(g))):
         assert type(twin) is type(g) and repr(twin) == repr(g)
         np.testing.assert_array_equal(twin.forward(Z), A)
+
+
+@every
+def test_the_model_knows_whether_outputs_are_probabilities(g):
+    A = g.forward(numbers((6, 5)))
+    assert isinstance(g, NOT_PROBABILITIES) == bool((A < 0).any() or (A > 1).any())
 
 
 def test_repr():
