@@ -1,11 +1,11 @@
 """Tests the wheel on every Python found, with the oldest and the newest releases that it allows.
 
-    python _ext/run_compat.py [--jobs 2] [python3.12 …]
+    python _ext/run_compat.py [--jobs 2] [--quick] [python3.12 …]
 
 A Python is found as `python3.N` on PATH, or among pyenv's. For each, an environment outside of the
 sources gets the oldest releases that `settings.ini` allows and that have a wheel for this Python,
 and another gets the newest; each gets the package's own wheel, and the unit tests run there, with
-every warning an error. Prints a line for each, and exits with 1 when one of them fails. A Python
+every warning an error; with --quick, those that take seconds. Prints a line for each, and exits with 1 when one of them fails. A Python
 that NumPy has wheels for, but that is not found, has a line too.
 """
 
@@ -34,19 +34,17 @@ from runnable_cells import SOURCES
 ROOT = Path(__file__).resolve().parent.parent
 TESTS = ROOT / "tests"
 ENDS = ("oldest", "newest")
-TOOLS = ("pytest", "pytest-xdist", "hypothesis")
+TOOLS = ("pytest", "pytest-randomly", "pytest-xdist", "hypothesis")
 # What the tests of the package use beside the package.
 HELPERS = ("conftest.py", "browser.py", "fixtures")
 
-# The unit tests that need NumPy and no other requirement, and take seconds; and the others that
-# need neither notebooks nor site.
+# The unit tests that need NumPy and no other requirement, and take seconds; those that need another;
+# and the long ones. All do without notebooks and site.
 QUICK = tuple(
     "conventions gradient_check activations initializers layers losses optimizers".split()
 )
-OTHERS = tuple(
-    "network data metrics visualization examples mnist cli equations properties bad_arguments "
-    "numerical_care hostile_input nothing_lost".split()
-)
+MORE = tuple("network data metrics equations bad_arguments numerical_care".split())
+LONG = tuple("visualization examples mnist cli properties hostile_input nothing_lost".split())
 
 
 class Unavailable(Exception):
@@ -201,7 +199,9 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("pythons", nargs="*", help="interpreters; all that are found, if none")
     parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--quick", action="store_true", help="only the tests that take seconds")
     options = parser.parse_args()
+    names = QUICK + (MORE if options.quick else MORE + LONG)
     named = [(name, Path(shutil.which(name) or name)) for name in options.pythons]
     failed = 0
     with tempfile.TemporaryDirectory() as temporary:
@@ -212,14 +212,14 @@ def main() -> int:
                 print(f"Python {name}: NumPy has wheels for it, but it is not found: not run")
                 continue
             for end in ENDS:
-                folder = base / f"{name}-{end}"
+                folder = Path(tempfile.mkdtemp(dir=base))
                 pins: list[str] = []
                 start = time.perf_counter()
                 try:
                     asked = requirements("requirements", "equations_requirements")
                     pins = [pinned(one, end, python) for one in asked]
-                    inside = environment(folder, python, wheel, *pins)
-                    said = run_tests(inside, folder / "run", QUICK + OTHERS, options.jobs)
+                    inside = environment(folder / "env", python, wheel, *pins)
+                    said = run_tests(inside, folder / "run", names, options.jobs)
                 except (Failed, Unavailable) as error:
                     failed += 1
                     said = f"FAILED\n{error}"
