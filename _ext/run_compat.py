@@ -4,9 +4,9 @@
 
 A Python is found as `python3.N` on PATH, or among pyenv's. For each, an environment outside of the
 sources gets the oldest releases that `settings.ini` allows and that have a wheel for this Python,
-and another gets the newest; each gets the package's own wheel, and the unit tests run there, with
-every warning an error; with --quick, those that take seconds. Prints a line for each, and exits with 1 when one of them fails. A Python
-that NumPy has wheels for, but that is not found, has a line too.
+and another gets the newest; each gets the package's own wheel, and the unit tests run there (with
+--quick, those that take seconds), every warning an error. Prints a line for each, and exits with 1
+when one of them fails. A Python that NumPy has wheels for, but that is not found, has a line too.
 """
 
 from __future__ import annotations
@@ -38,8 +38,8 @@ TOOLS = ("pytest", "pytest-randomly", "pytest-xdist", "hypothesis")
 # What the tests of the package use beside the package.
 HELPERS = ("conftest.py", "browser.py", "fixtures")
 
-# The unit tests that need NumPy and no other requirement, and take seconds; those that need another;
-# and the long ones. All do without notebooks and site.
+# The unit tests that need NumPy and no other requirement, and take seconds; those that need
+# another; and the long ones. All do without notebooks and site.
 QUICK = tuple(
     "conventions gradient_check activations initializers layers losses optimizers".split()
 )
