@@ -15,7 +15,7 @@ NEAR = activations bad_arguments conventions docstring_formulas equation_coverag
        initializers layers losses metrics mutants notation notebooks numerical_care optimizers oracle ulps
 # The tests of the package: those of the site and of the browser need `make book` and longer.
 UNIT = $(filter-out %_site.py %_run_chapters.py %_run_in_page.py %_playground.py %_compatibility.py \
-         %_package.py %_benchmarks.py %_finding_the_way.py, $(wildcard tests/test_*.py))
+         %_package.py %_benchmarks.py %_finding_the_way.py %_ulps.py, $(wildcard tests/test_*.py))
 PORT ?= 8000
 # Where the site's running cells get Pyodide from, if not from where _config.yml says: an address,
 # or a folder, which is copied into the site.
@@ -71,7 +71,7 @@ coverage: $(READY) ## Branches and lines of the package that the unit tests run:
 	@$(PY) -m coverage combine -q
 	@$(PY) -m coverage report
 
-compat: $(READY) ## Test the wheel on every Python found, with the oldest and the newest NumPy
+compat: $(READY) ## Test the wheel on every Python found, oldest and newest NumPy; ARGS=--quick: seconds each
 	@$(PY) _ext/run_compat.py --jobs $(JOBS) $(ARGS)
 
 oracle: $(READY) ## Compare every derivative with PyTorch as well, which this installs

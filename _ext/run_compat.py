@@ -4,9 +4,10 @@
 
 A Python is found as `python3.N` on PATH, or among pyenv's. For each, an environment outside of the
 sources gets the oldest releases that `settings.ini` allows and that have a wheel for this Python,
-and another gets the newest; each gets the package's own wheel, and the unit tests run there (with
---quick, those that take seconds), every warning an error. Prints a line for each, and exits with 1
-when one of them fails. A Python that NumPy has wheels for, but that is not found, has a line too.
+and another gets the newest; each gets the package's own wheel, and the unit tests run there, with
+every warning an error. With --quick, NumPy is alone there, and the tests are those that take
+seconds. Prints a line for each, and exits with 1 when one of them fails. A Python that NumPy has
+wheels for, but that is not found, has a line too.
 """
 
 from __future__ import annotations
@@ -38,13 +39,15 @@ TOOLS = ("pytest", "pytest-randomly", "pytest-xdist", "hypothesis")
 # What the tests of the package use beside the package.
 HELPERS = ("conftest.py", "browser.py", "fixtures")
 
-# The unit tests that need NumPy and no other requirement, and take seconds; those that need
-# another; and the long ones. All do without notebooks and site.
+# The unit tests that need NumPy and no other requirement, and take seconds; and the others that
+# need neither notebooks nor site.
 QUICK = tuple(
     "conventions gradient_check activations initializers layers losses optimizers".split()
 )
-MORE = tuple("network data metrics equations bad_arguments numerical_care".split())
-LONG = tuple("visualization examples mnist cli properties hostile_input nothing_lost".split())
+OTHERS = tuple(
+    "network data metrics visualization examples mnist cli equations properties bad_arguments "
+    "numerical_care hostile_input nothing_lost".split()
+)
 
 
 class Unavailable(Exception):
@@ -199,9 +202,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("pythons", nargs="*", help="interpreters; all that are found, if none")
     parser.add_argument("--jobs", type=int, default=2)
-    parser.add_argument("--quick", action="store_true", help="only the tests that take seconds")
+    parser.add_argument("--quick", action="store_true", help="only NumPy, and tests of seconds")
     options = parser.parse_args()
-    names = QUICK + (MORE if options.quick else MORE + LONG)
+    names = QUICK if options.quick else QUICK + OTHERS
+    asked = requirements("requirements", "equations_requirements")
+    if options.quick:
+        asked = [one for one in asked if one.name == "numpy"]
     named = [(name, Path(shutil.which(name) or name)) for name in options.pythons]
     failed = 0
     with tempfile.TemporaryDirectory() as temporary:
@@ -216,9 +222,9 @@ def main() -> int:
                 pins: list[str] = []
                 start = time.perf_counter()
                 try:
-                    asked = requirements("requirements", "equations_requirements")
                     pins = [pinned(one, end, python) for one in asked]
-                    inside = environment(folder / "env", python, wheel, *pins)
+                    inside = environment(folder / "env", python, *pins)
+                    run(pip(inside, "install", "--quiet", "--no-deps", wheel))
                     said = run_tests(inside, folder / "run", names, options.jobs)
                 except (Failed, Unavailable) as error:
                     failed += 1

@@ -12,4 +12,9 @@ const python = await loadPyodide({ indexURL: `${folder}/` });
 await python.loadPackage("numpy", { messageCallback: () => {} });
 python.unpackArchive((await readFile(wheel)).buffer, "wheel");
 python.runPython("import warnings; warnings.simplefilter('error')");
-python.runPython(await readFile(program, "utf-8"));
+try {
+  python.runPython(await readFile(program, "utf-8"));
+} catch (error) {
+  console.error(error.message);  // the traceback, without Pyodide's own source
+  process.exit(1);
+}
