@@ -10,6 +10,12 @@ BUILT := _build/html/.built
 SOURCES := _config.yml _toc.yml $(wildcard nbs/*.*) \
            $(shell find nnbook _ext _static _templates -type f ! -name '*.pyc')
 JOBS ?= 2
+# The tests that a change of a chapter may touch, but for the long ones.
+NEAR = activations bad_arguments conventions docstring_formulas equation_coverage gradient_check \
+       initializers layers losses metrics mutants notation notebooks numerical_care optimizers oracle ulps
+# The tests of the package: those of the site and of the browser need `make book` and longer.
+UNIT = $(filter-out %_site.py %_run_chapters.py %_run_in_page.py %_playground.py %_compatibility.py \
+         %_package.py %_benchmarks.py %_finding_the_way.py %_ulps.py, $(wildcard tests/test_*.py))
 PORT ?= 8000
 # Where the site's running cells get Pyodide from, if not from where _config.yml says: an address,
 # or a folder, which is copied into the site.
@@ -21,7 +27,7 @@ export OMP_NUM_THREADS ?= 1
 export PYDEVD_DISABLE_FILE_VALIDATION := 1
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: help editor install book test oracle mutants export notebooks xor spiral regression mnist bench serve lab lint clean
+.PHONY: help editor install book chapter test coverage compat oracle mutants export notebooks xor spiral regression mnist bench serve lab lint clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' Makefile
@@ -50,6 +56,23 @@ $(BUILT): $(READY) $(SOURCES)
 
 test: $(BUILT) ## Everything: sync, stored outputs, unit tests, doctests, wheel and sdist, the built site
 	@$(PY) -m pytest -q -n $(JOBS) --dist loadfile --nbval --doctest-modules nbs nnbook tests
+
+chapter: $(READY) ## All that a changed chapter needs, in two minutes: CHAPTERS=03, or "03 12"
+	@if [ -z "$(CHAPTERS)" ]; then echo 'Which chapter? make chapter CHAPTERS=03' >&2; exit 1; fi
+	@$(MAKE) --no-print-directory export
+	@$(PY) _ext/run_notebooks.py --jobs $(JOBS) --store $(foreach chapter,$(CHAPTERS),nbs/$(chapter)_*.ipynb)
+	@$(PY) _ext/run_mutants.py --jobs $(JOBS) --stale
+	@$(MAKE) --no-print-directory lint
+	@$(PY) -m pytest -q -n $(JOBS) --dist loadfile --doctest-modules nnbook $(NEAR:%=tests/test_%.py)
+
+coverage: $(READY) ## Branches and lines of the package that the unit tests run: 98 in 100, or it fails
+	@rm -rf _build/coverage && mkdir -p _build/coverage
+	@$(PY) -m coverage run -m pytest -q -n $(JOBS) --dist loadfile $(UNIT)
+	@$(PY) -m coverage combine -q
+	@$(PY) -m coverage report
+
+compat: $(READY) ## Test the wheel on every Python found, oldest and newest NumPy; ARGS=--quick: seconds each
+	@$(PY) _ext/run_compat.py --jobs $(JOBS) $(ARGS)
 
 oracle: $(READY) ## Compare every derivative with PyTorch as well, which this installs
 	$(PY) -m pip install --quiet "$$(grep '^torch==' benchmarks/requirements.txt)"

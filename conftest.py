@@ -9,3 +9,17 @@ def pytest_itemcollected(item):
     cell = getattr(item, "cell", None)
     if cell is not None and cell.cell_type == "code" and cell.execution_count is None:
         cell.execution_count = 0
+
+
+def pytest_collection_modifyitems(items):
+    """Keep the cells of a notebook in the order of the page: the tests come in a random one."""
+    cells = [item for item in items if hasattr(item, "cell")]
+    cells.sort(key=lambda item: (str(item.path), item.cell_num))
+    items[:] = cells + [item for item in items if not hasattr(item, "cell")]
+
+
+def pytest_terminal_summary(terminalreporter, exitstatus, config):
+    """Say how to run the tests in the same order once more, if any failed."""
+    seed = config.getoption("randomly_seed", None)
+    if exitstatus and seed is not None:
+        terminalreporter.write_line(f"The order of the tests was that of --randomly-seed={seed}")

@@ -1,18 +1,27 @@
-"""The fixtures of the browser tests, and the table of what each page weighs."""
+"""The fixtures of the browser tests, and what is reported below all tests."""
 
 from browser import chromium, home, pyodide, site, visit
 
 __all__ = ["chromium", "home", "pyodide", "site", "visit"]
 
 
-def pytest_terminal_summary(terminalreporter):
-    """Print what tests/test_site.py measured of every page."""
-    rows = [
+def recorded(terminalreporter, name):
+    """What tests recorded under this name."""
+    return [
         value
         for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
         for key, value in report.user_properties
-        if key == "page" and report.when == "call"
+        if key == name and report.when == "call"
     ]
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Print what tests/test_compatibility.py ran with, and what tests/test_site.py measured."""
+    if versions := recorded(terminalreporter, "compatible"):
+        terminalreporter.section("the wheel beside other releases")
+        for line in sorted(versions):
+            terminalreporter.write_line(line)
+    rows = recorded(terminalreporter, "page")
     if not rows:
         return
     terminalreporter.section("pages: transferred, requests, first contentful paint")

@@ -8,8 +8,19 @@ import warnings
 import numpy as np
 import pytest
 
-from nnbook.core import SELU, Activation, Identity, LeakyReLU, ReLU, Sigmoid, Softmax, Tanh
+from nnbook.core import (
+    SELU,
+    Activation,
+    Identity,
+    LeakyReLU,
+    ReLU,
+    Sigmoid,
+    Softmax,
+    Tanh,
+    activations,
+)
 from nnbook.core.conventions import Component
+from nnbook.network.model import NOT_PROBABILITIES
 from nnbook.validation import numerical_gradient, relative_error
 
 EVERYONE = [
@@ -28,6 +39,13 @@ ELEMENTWISE = EVERYONE[:-1]
 every = pytest.mark.parametrize("activation", EVERYONE, ids=repr)
 elementwise = pytest.mark.parametrize("activation", ELEMENTWISE, ids=repr)
 dtypes = pytest.mark.parametrize("dtype", [np.float32, np.float64])
+
+
+def test_every_activation_is_among_them_and_has_values_by_hand():
+    public = {name for name in activations.__all__ if name != "Activation"}
+    assert {type(g).__name__ for g in EVERYONE} == public
+    by_hand = {type(g).__name__ for g, *_ in BY_HAND}
+    assert by_hand == {type(g).__name__ for g in ELEMENTWISE}
 
 
 @pytest.fixture
@@ -297,6 +315,12 @@ def test_an_activation_can_be_rebuilt_copied_and_pickled(g):
     for twin in (Component.build(g.config()), copy.deepcopy(g), pickle.loads(pickle.dumps(g))):
         assert type(twin) is type(g) and repr(twin) == repr(g)
         np.testing.assert_array_equal(twin.forward(Z), A)
+
+
+@every
+def test_the_model_knows_whether_outputs_are_probabilities(g):
+    A = g.forward(numbers((6, 5)))
+    assert isinstance(g, NOT_PROBABILITIES) == bool((A < 0).any() or (A > 1).any())
 
 
 def test_repr():

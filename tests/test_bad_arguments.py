@@ -17,7 +17,6 @@ import numpy as np
 import pytest
 
 from nnbook import (
-    SELU,
     SGD,
     Adam,
     BinaryCrossEntropyLoss,
@@ -25,7 +24,6 @@ from nnbook import (
     DenseLayer,
     EarlyStopping,
     He,
-    Identity,
     LeakyReLU,
     LeCun,
     Model,
@@ -34,7 +32,6 @@ from nnbook import (
     ReLU,
     SaveBest,
     Sequential,
-    Sigmoid,
     Softmax,
     Standardizer,
     Tanh,
@@ -56,6 +53,7 @@ from nnbook import (
     shuffle,
     train_test_split,
 )
+from nnbook.core import activations
 from nnbook.core.conventions import (
     as_batch,
     as_dtype,
@@ -175,8 +173,9 @@ def keyword(label, function, name, kinds, *arguments, **more):
     row(f"{label}({name})", name, lambda: None, lambda _, bad: function(*arguments, **{**more, name: bad}), kinds)
 
 
-for _activation in (Identity, ReLU, LeakyReLU, Sigmoid, Tanh, Softmax, SELU):
-    _name = _activation.__name__
+ACTIVATIONS = [name for name in activations.__all__ if name != "Activation"]
+for _name in ACTIVATIONS:
+    _activation = getattr(activations, _name)
     row(f"{_name}.forward", "Z", lambda _a=_activation: after_forward(_a()), lambda a, bad: a.forward(bad), NO_NUMBERS)
     row(f"{_name}.backward", "dA", lambda _a=_activation: after_forward(_a()), lambda a, bad: a.backward(bad),
         {**NO_BATCH, "fewer rows": np.ones((5, 3)), "one row, to be broadcast": np.ones((1, 3)),
@@ -483,7 +482,8 @@ def test_other_spellings_of_the_same_numbers_give_the_same_answer(given):
     np.testing.assert_array_equal(shuffle(given, rng=0)[0], shuffle(exact, rng=0)[0])
     assert MSELoss().forward(given, given) == 0
     assert relative_error(given, exact) == 0
-    for activation in (Identity, ReLU, LeakyReLU, SELU, Sigmoid, Tanh, Softmax):
+    for name in ACTIVATIONS:
+        activation = getattr(activations, name)
         np.testing.assert_allclose(activation().forward(given), activation().forward(exact), rtol=1e-6)
 
 

@@ -16,6 +16,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+import nnbook
 from nnbook.utils import data_utils
 from nnbook.utils.data_utils import (
     MNIST_FILES,
@@ -34,6 +35,7 @@ from nnbook.utils.data_utils import (
 )
 
 ROOT = Path(__file__).resolve().parent.parent
+DATA = Path(nnbook.__file__).parent / "data"
 ORIGINALS = Path(os.environ.get("NNBOOK_TEST_MNIST") or ROOT.parent / "shared" / "mnist")
 needs_originals = pytest.mark.skipif(
     not all((ORIGINALS / file.name).exists() for file in MNIST_FILES),
@@ -341,7 +343,7 @@ def test_embedded_part_needs_no_network_and_no_library(monkeypatch):
 
 
 def test_embedded_part_has_its_licence_beside_it():
-    text = (ROOT / "nnbook" / "data" / "LICENSE.txt").read_text(encoding="utf-8")
+    text = (DATA / "LICENSE.txt").read_text(encoding="utf-8")
     for words in (
         "Yann LeCun and Corinna Cortes",
         "Share Alike 3.0",
@@ -351,13 +353,13 @@ def test_embedded_part_has_its_licence_beside_it():
 
 
 def test_embedded_part_is_about_2_megabytes():
-    assert (ROOT / "nnbook" / "data" / "mnist_subset.npz").stat().st_size < 2_100_000
+    assert (DATA / "mnist_subset.npz").stat().st_size < 2_100_000
 
 
 @needs_originals
 @pytest.mark.full_mnist
 def test_embedded_part_can_be_cut_again_from_the_originals():
-    with np.load(ROOT / "nnbook" / "data" / "mnist_subset.npz") as archive:
+    with np.load(DATA / "mnist_subset.npz") as archive:
         stored = {name: archive[name] for name in archive.files}
     originals = [
         parse_idx(gzip.decompress((ORIGINALS / file.name).read_bytes())) for file in MNIST_FILES

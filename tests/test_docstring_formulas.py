@@ -15,6 +15,7 @@ from functools import cache
 import pytest
 
 import equation_ledger as ledger
+from nnbook.core import activations
 from nnbook.validation.equations import syntax as sx
 
 MODULES = [
@@ -286,8 +287,7 @@ def test_every_formula_is_marked():
     assert not loose, "\n".join(loose)
 
 
-MAIN = (
-    "activations.ReLU activations.LeakyReLU activations.Sigmoid activations.Tanh activations.Softmax activations.SELU "
+MAIN = [f"activations.{name}" for name in activations.__all__ if name not in ("Activation", "Identity")] + (
     "initializers.He initializers.Xavier initializers.LeCun layer.DenseLayer losses.MSELoss losses.CrossEntropyLoss "
     "losses.BinaryCrossEntropyLoss optimizers.SGD optimizers.Momentum optimizers.Adam"
 ).split()

@@ -39,11 +39,12 @@ from nnbook import (
     r2_score,
     relative_error,
 )
+from nnbook.core import activations
 
 nan, inf = float("nan"), float("inf")
 EXAMPLES = settings(max_examples=60, deadline=None, derandomize=True)
 DTYPES = [np.float32, np.float64]
-ACTIVATIONS = {"Identity": Identity, "ReLU": ReLU, "LeakyReLU": LeakyReLU, "Sigmoid": Sigmoid, "Tanh": Tanh, "Softmax": Softmax, "SELU": SELU}
+ACTIVATIONS = {name: getattr(activations, name) for name in activations.__all__ if name != "Activation"}
 
 
 

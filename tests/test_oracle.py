@@ -45,6 +45,7 @@ from nnbook import (
     r2_score,
     recall,
 )
+from nnbook.core import activations
 
 TOLERANCE = 1e-10
 STEPS = 100
@@ -113,6 +114,11 @@ def problem(depth, hidden, end, initializer, seed):
 
 
 # ---- activations, losses, a layer --------------------------------------------------------------
+
+
+def test_the_oracle_knows_every_activation():
+    assert ACTIVATIONS.keys() == set(activations.__all__) - {"Activation"}
+
 
 Z = np.concatenate([np.random.default_rng(0).normal(size=(9, 5)) * scale for scale in (0.01, 1, 5)])
 KINKLESS = np.where(np.abs(Z) < 1e-6, 1e-3, Z)

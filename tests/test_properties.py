@@ -10,15 +10,12 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from nnbook import (
-    SELU,
     SGD,
     Adam,
     BinaryCrossEntropyLoss,
     CrossEntropyLoss,
     DenseLayer,
     He,
-    Identity,
-    LeakyReLU,
     LeCun,
     Model,
     Momentum,
@@ -35,13 +32,14 @@ from nnbook import (
     shuffle,
     train_test_split,
 )
+from nnbook.core import activations
 from nnbook.utils.data_utils import evenly_spread, quotas
 
 settings.register_profile("book", max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
 BOOK = settings.get_profile("book")
 FEW = settings(BOOK, max_examples=25)
 
-ACTIVATIONS = {"Identity": Identity, "ReLU": ReLU, "LeakyReLU": LeakyReLU, "Sigmoid": Sigmoid, "Tanh": Tanh, "Softmax": Softmax, "SELU": SELU}
+ACTIVATIONS = {name: getattr(activations, name) for name in activations.__all__ if name != "Activation"}
 HIDDEN = st.sampled_from(list(ACTIVATIONS))
 DTYPES = st.sampled_from([np.float32, np.float64])
 SEEDS = st.integers(0, 2**32 - 1)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import measure_ulps
+from nnbook.core import activations
 
 STATED = [
     (name, float(single), float(double), unit)
@@ -21,6 +22,11 @@ def test_the_page_lists_every_function():
     assert [(name, unit) for name, _, _, unit in STATED] == [
         (case.name, case.unit) for case in measure_ulps.CASES
     ]
+
+
+def test_every_activation_is_measured():
+    measured = {case.name.partition("(")[0].partition(" ")[0] for case in measure_ulps.CASES}
+    assert set(activations.__all__) - {"Activation", "Identity"} <= measured
 
 
 @pytest.mark.parametrize(
