@@ -653,6 +653,7 @@ def load_mnist(full: bool = False, *, cache: Union[str, "os.PathLike[str]", None
         if cache is not None and not isinstance(cache, (str, os.PathLike)):
             raise TypeError(f"cache must be a path or None, got {type(cache).__name__}")
         timeout = check_number("timeout", timeout, 0, open_low=True)
+        progress = check_flag("progress", progress)
         arrays = _full_set(_cache_folder(cache), mirrors, files, timeout, progress)
     else:
         from importlib import resources
