@@ -1,8 +1,9 @@
-"""The fixtures of the browser tests, and the table of what each page weighs."""
+"""The fixtures of the browser tests and of the faults, and the table of what each page weighs."""
 
 from browser import chromium, home, pyodide, site, visit
+from faults import full_disk, read_only
 
-__all__ = ["chromium", "home", "pyodide", "site", "visit"]
+__all__ = ["chromium", "full_disk", "home", "pyodide", "read_only", "site", "visit"]
 
 
 def pytest_terminal_summary(terminalreporter):
