@@ -541,6 +541,7 @@ class _Fetch:
             response.raise_for_status()
             if response.status_code != 206:
                 got = b""  # this server begins at the beginning all the same
+            response.raw.headers.pop("Content-Encoding", None)  # the bytes as they come: no bomb goes off
             length = response.headers.get("Content-Length", "")
             total = len(got) + int(length) if length.isdecimal() else None
             try:
