@@ -1,8 +1,9 @@
-"""The fixtures of the browser tests, and what is reported below all tests."""
+"""The fixtures of the browser tests and of the faults, and what is reported below all tests."""
 
 from browser import chromium, home, pyodide, site, visit
+from faults import full_disk, read_only
 
-__all__ = ["chromium", "home", "pyodide", "site", "visit"]
+__all__ = ["chromium", "full_disk", "home", "pyodide", "read_only", "site", "visit"]
 
 
 def recorded(terminalreporter, name):

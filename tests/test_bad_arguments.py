@@ -9,13 +9,17 @@ Left out are the hooks that a subclass implements and the package calls with val
 
 import contextlib
 import copy
+import importlib
+import inspect
 import io
+import pkgutil
 import re
 from collections.abc import Mapping
 
 import numpy as np
 import pytest
 
+import nnbook
 from nnbook import (
     SGD,
     Adam,
@@ -55,25 +59,41 @@ from nnbook import (
 )
 from nnbook.core import activations
 from nnbook.core.conventions import (
+    Component,
+    aligned_zeros,
     as_batch,
     as_dtype,
     as_floats,
     as_generator,
+    check_finite,
+    check_flag,
+    check_instance,
     check_integer,
     check_number,
 )
-from nnbook.examples.mnist import shift_images
+from nnbook.examples import mnist, regression, spiral, xor
+from nnbook.examples.mnist import CoolDown, choose_data, shift_images
 from nnbook.examples.regression import broken_line, make_sine
-from nnbook.examples.spiral import make_spiral
+from nnbook.examples.spiral import make_spiral, spiral_curve
+from nnbook.examples.xor import check_outputs, optimizer_named, train
+from nnbook.exercises import check, hint
 from nnbook.utils.data_utils import evenly_spread, parse_idx, quotas
 from nnbook.utils.visualization import (
     bin_count,
+    contrast_ratio,
     decision_grid,
     density,
     exponential_average,
+    plot_activations,
+    plot_confusion_matrix,
+    plot_decision_boundary,
+    plot_digits,
+    plot_gradients,
     plot_history,
+    plot_network,
     plot_weights,
     relative_luminance,
+    save_history,
 )
 
 nan, inf = float("nan"), float("inf")
@@ -258,7 +278,7 @@ row("Sequential.theta =", "theta", network, assign("theta"),
     {"a number, to be broadcast": 0.0, "shorter": np.ones(3), "text": "abc", "None": None, "two axes": np.ones((26, 1)), "NaN": np.full(26, nan),
      "inf": np.full(26, inf), "beyond float32": np.full(26, 1e300)})
 row("Sequential.astype", "dtype", network, lambda n, bad: n.astype(bad), NO_DTYPE)
-plain("Sequential.from_config", Sequential.from_config, "network|Layer|description", {"None": None, "text": "a", "a list": [], "empty": {}, "layers of text": {"layers": "ab"},
+plain("Sequential.from_config(config)", Sequential.from_config, "network|Layer|description", {"None": None, "text": "a", "a list": [], "empty": {}, "layers of text": {"layers": "ab"},
       "layers of numbers": {"layers": [1, 2]}, "unknown kind": {"layers": [{"kind": "x"}]}, "too many arguments": {"layers": [{"kind": "DenseLayer", "n_in": 3, "n_out": 2, "x": 1}]}})
 
 keyword("Model", lambda **given: Model(**{"network": network(), "loss": CrossEntropyLoss(), **given}), "network", {**NO_INSTANCE, "None": None, "a layer": dense(), "the class": Sequential})
@@ -302,7 +322,7 @@ keyword("SaveBest", SaveBest, "path", NO_PATH)
 keyword("SaveBest", SaveBest, "monitor", {"a number": 3, "None": None}, "model.npz")
 
 _ROWS_OF_ANYTHING = {"None": None, "a number": 3, "ragged": [[1, 2], [3]], "objects": np.full(3, None), "a dict": {}, "empty": [], "a generator": iter(())}
-plain("shuffle", shuffle, "shuffle", {**_ROWS_OF_ANYTHING, "of another length": np.ones(4)}, [1, 2, 3])
+plain("shuffle(arrays)", shuffle, "shuffle", {**_ROWS_OF_ANYTHING, "of another length": np.ones(4)}, [1, 2, 3])
 plain("shuffle(nothing)", lambda bad: shuffle(), "shuffle", {"no array": 0})
 keyword("shuffle", shuffle, "rng", NO_RNG, [1, 2, 3])
 for _function in (batches, train_test_split):
@@ -383,8 +403,8 @@ plain("as_floats", lambda bad: as_floats("X", bad), "X", NO_NUMBERS)
 plain("as_floats", lambda bad: as_floats("X", bad), "X", {"masked": np.ma.array([1.0, 2.0], mask=[False, True])})
 plain("as_batch", lambda bad: as_batch("X", bad, 3), "X", NO_BATCH)
 plain("as_generator", as_generator, "rng", NO_RNG)
-plain("check_integer", lambda bad: check_integer("epochs", bad), "epochs", NO_INTEGER)
-plain("check_number", lambda bad: check_number("lr", bad, 0), "lr", NO_NUMBER)
+plain("check_integer(value)", lambda bad: check_integer("epochs", bad), "epochs", NO_INTEGER)
+plain("check_number(value)", lambda bad: check_number("lr", bad, 0), "lr", NO_NUMBER)
 
 _NO_VECTOR = {**NO_NUMBERS, "two axes": np.ones((2, 3)), "a number": 1.0}
 plain("exponential_average(values)", lambda bad: exponential_average(bad, 0.5), "values", _NO_VECTOR)
@@ -410,7 +430,99 @@ plain("shift_images(X)", shift_images, "X", {**NO_NUMBERS, "one column more": np
 for _argument in ("down", "right"):
     keyword("shift_images", shift_images, _argument, {**without(NO_INTEGER, "zero", "negative", "negative numpy"), "far": -29}, np.ones((1, 784)))
 
-# ---- what is wrong today -----------------------------------------------------------------------
+# ---- flags, pictures, experiments, and what serves the rest -------------------------------------
+
+for _flag in ("logits", "want_dX"):
+    _given = X if _flag == "logits" else np.ones((6, 2))
+    _method = "forward" if _flag == "logits" else "backward"
+    for _name, _make in (("DenseLayer", lambda: after_forward(dense(Tanh()))), ("Sequential", lambda: after_forward(network()))):
+        row(f"{_name}.{_method}({_flag})", _flag, _make, lambda thing, bad, _m=_method, _f=_flag, _g=_given: getattr(thing, _m)(_g, **{_f: bad}), NO_FLAG)
+for _loss in (CrossEntropyLoss, BinaryCrossEntropyLoss, MSELoss):
+    row(f"{_loss.__name__}.forward(logits)", "logits", _loss, lambda l, bad: l.forward([[0.5, 0.5]], [[0, 1]], logits=bad), NO_FLAG)
+    row(f"{_loss.__name__}.targets(n_out)", "n_out", _loss, lambda l, bad: l.targets([[0, 1]], bad, np.float32), NO_INTEGER)
+    row(f"{_loss.__name__}.targets(dtype)", "dtype", _loss, lambda l, bad: l.targets([[0, 1]], 2, bad), NO_DTYPE)
+keyword("gradient_check_layer", gradient_check_layer, "verbose", NO_FLAG, dense(), X, np.ones((6, 2)))
+keyword("gradient_check_model", gradient_check_model, "verbose", NO_FLAG, model(), X, Y)
+row("Model.fit(checkpoint)", "path|checkpoint", model, lambda m, bad: fit(checkpoint=bad)(m), without(NO_PATH, "None"))
+row("Model.fit(checkpoint_every)", "checkpoint_every", model, lambda m, bad: fit(checkpoint="nowhere/run.npz", checkpoint_every=bad)(m), NO_INTEGER)
+row("Model.fit(resume)", "resume", model, lambda m, bad: fit(checkpoint="nowhere/run.npz", resume=bad)(m), NO_FLAG)
+row("Model.fit(resume)", "checkpoint", model, lambda m, bad: fit(resume=bad)(m), {"without a file": True})
+keyword("load_mnist", load_mnist, "progress", NO_FLAG, True, mirrors=[], cache="/nonexistent")
+plain("broken_line(values)", lambda bad: broken_line([1.0, 2.0], bad), "values", {**NO_NUMBERS, "one": [1], "longer": [1, 2, 3], "NaN": [1, nan], "inf": [1, inf]})
+
+plain("check_finite", lambda bad: check_finite("X", np.array(bad)), "X", NOT_FINITE)
+plain("check_flag(value)", lambda bad: check_flag("shuffle", bad), "shuffle", NO_FLAG)
+plain("check_instance(value)", lambda bad: check_instance("loss", bad, MSELoss), "loss", {**NO_INSTANCE, "the class": MSELoss, "None": None})
+keyword("aligned_zeros", lambda **given: aligned_zeros(**{"size": 3, "dtype": np.float32, **given}), "size", without(NO_INTEGER, "zero"))
+plain("Component.build(config)", Component.build, "Component|known|description", {"None": None, "text": "a", "a list": [], "empty": {}, "unknown kind": {"kind": "os.system"}, "a number": {"kind": 3},
+      "an argument too many": {"kind": "ReLU", "x": 1}, "an argument too few": {"kind": "DenseLayer", "n_in": 3}})
+
+keyword("plot_history", plot_history, "metrics", {"unknown": ["accuracy"], "an unknown name": "accuracy", "a number": 3, "numbers": [3], "empty": []}, {"loss": [1.0]})
+keyword("plot_history", plot_history, "smoothing", {**NO_NUMBER, "one": 1}, {"loss": [1.0]})
+plain("save_history(history)", lambda bad: save_history(bad, "nowhere/curves.png"), "history", {"None": None, "text": "a", "a list": [1.0], "empty": {}, "of text": {"loss": ["a"]}})
+plain("save_history(path)", lambda bad: save_history({"loss": [1.0]}, bad), "path", {**NO_PATH, "an unknown ending": "curves.npz", "no ending": "curves"})
+plain("plot_decision_boundary(model)", lambda bad: plot_decision_boundary(bad, np.eye(2), [0, 1]), "model",
+      {**NO_INSTANCE, "None": None, "one that gives too few": lambda X: [0], "one that gives text": lambda X: ["a"] * len(X), "one that gives NaN": lambda X: np.full(len(X), nan), "one that gives None": lambda X: None})
+plain("plot_decision_boundary(X)", lambda bad: plot_decision_boundary(lambda X: np.zeros(len(X), int), bad, [0, 1]), "X", {**without(NO_BATCH, "one column more"), **NOT_FINITE})
+plain("plot_decision_boundary(Y)", lambda bad: plot_decision_boundary(lambda X: np.zeros(len(X), int), np.eye(2), bad), "Y", {"fewer": [0], "NaN": [nan, 1], "fractions": [0.5, 1], "None": None, "ragged": [[0], [0, 1]], "empty": []})
+for _argument, _kinds in (("resolution", {**NO_INTEGER, "one": 1}), ("margin", NO_NUMBER), ("ax", {"text": "a", "a number": 3, "the class": dict})):
+    keyword("plot_decision_boundary", plot_decision_boundary, _argument, _kinds, lambda X: np.zeros(len(X), int), np.eye(2), [0, 1])
+plain("contrast_ratio(a)", lambda bad: contrast_ratio(bad, [0, 0, 0]), "colour|red, green and blue", {**NO_NUMBERS, "two numbers": [0.1, 0.2], "above one": [0, 0, 2], "NaN": [nan, 0, 0]})
+plain("contrast_ratio(b)", lambda bad: contrast_ratio([0, 0, 0], bad), "colour|red, green and blue", {**NO_NUMBERS, "two numbers": [0.1, 0.2], "above one": [0, 0, 2], "NaN": [nan, 0, 0]})
+for _i, _name in enumerate(("y_true", "y_pred")):
+    plain(f"plot_confusion_matrix({_name})", lambda bad, _i=_i: plot_confusion_matrix(*((bad, [0, 1, 1]) if _i == 0 else ([0, 1, 1], bad))), _name, {**_NO_CLASSES, "fewer": [0, 1], "text": ["a", "b", "c"]})
+for _argument, _kinds in (("labels", {"ragged": [[0], [1, 2]], "empty": [], "text": ["a"], "twice": [0, 0], "NaN": [nan], "objects": [None, 1]}), ("normalize", {"another": "rows", "a number": 3}),
+                          ("names", {"too few": ["a"], "a number": 3, "text": "ab"}), ("ax", {"text": "a", "a number": 3})):
+    keyword("plot_confusion_matrix", plot_confusion_matrix, _argument, _kinds, [0, 1, 1], [0, 1, 0])
+plain("plot_digits(images)", plot_digits, "images", {**NO_NUMBERS, "one axis": np.ones(4), "no square": np.ones((2, 5)), "none": np.ones((0, 4)), "four axes": np.ones((1, 2, 2, 1)), "NaN": np.full((1, 4), nan), "too many": np.ones((401, 4))})
+for _argument in ("labels", "predictions"):
+    keyword("plot_digits", plot_digits, _argument, {"fewer": [1], "NaN": [nan, 1], "fractions": [0.5, 1], "objects": [None, 1], "a number": 3}, np.ones((2, 4)))
+_NO_SHAPE = {"a number": 4, "text": "22", "a triple": (2, 2, 1), "fractions": (2.0, 2.0), "zero": (0, 4), "of another size": (2, 3)}
+for _function in (plot_digits, plot_weights):
+    keyword(_function.__name__, _function, "shape", _NO_SHAPE, np.ones((2, 4)) if _function is plot_digits else np.ones((4, 2)))
+    keyword(_function.__name__, _function, "columns", NO_INTEGER, np.ones((4, 4)))
+keyword("plot_weights", plot_weights, "limit", {**without(NO_NUMBER, "None"), "zero": 0}, np.ones((4, 4)))
+for _function in (plot_activations, plot_gradients, plot_network):
+    plain(f"{_function.__name__}(network)", lambda bad, _f=_function: _f(bad, X) if _f is plot_activations else _f(bad), "network", {**NO_INSTANCE, "None": None, "the class": Sequential, "a layer": dense()})
+plain("plot_activations(X)", lambda bad: plot_activations(network(), bad), "X", {**NO_BATCH, **NOT_FINITE})
+plain("plot_gradients(network)", plot_gradients, "network", {"before backward": network()})
+keyword("plot_network", plot_network, "max_units", {**NO_INTEGER, "one": 1}, network())
+keyword("plot_network", plot_network, "ax", {"text": "a", "a number": 3}, network())
+
+plain("spiral_curve(t)", lambda bad: spiral_curve(bad, 0), "t", {**NO_NUMBERS, "NaN": [nan], "inf": [inf]})
+plain("spiral_curve(k)", lambda bad: spiral_curve([0.0, 0.5], bad), "k", {**NO_NUMBERS, "fractions": [0.5, 1], "three arms for two points": [0, 1, 2], "NaN": [nan, 0]})
+keyword("spiral_curve", spiral_curve, "arms", NO_INTEGER, [0.0], 0)
+plain("optimizer_named(name)", lambda bad: optimizer_named(bad, 0.1), "optimizer", {"unknown": "rmsprop", "None": None, "a number": 3, "a list": ["sgd"], "the class": SGD})
+plain("optimizer_named(lr)", lambda bad: optimizer_named("sgd", bad), "lr", {**NO_NUMBER, "zero": 0})
+keyword("check_outputs", check_outputs, "save", without(NO_PATH, "None"))
+keyword("check_outputs", check_outputs, "plot", {**without(NO_PATH, "None"), "another ending": "curves.gif", "no ending": "curves"})
+keyword("CoolDown", CoolDown, "epochs", NO_INTEGER)
+row("CoolDown.on_train_begin", "learning rate", lambda: CoolDown(2), lambda c, bad: c.on_train_begin(bad), {"of a schedule": model(SGD(lambda t: 0.1))})
+for _module in (xor, spiral, regression, mnist):
+    _name = _module.__name__.rpartition(".")[2]
+    keyword(f"{_name}.build_network", _module.build_network, "rng", NO_RNG)
+    for _argument in inspect.signature(_module.build_network).parameters:
+        if _argument in ("n_hidden", "arms"):
+            keyword(f"{_name}.build_network", _module.build_network, _argument, NO_INTEGER)
+    # what is not wrong here would train: every value below is refused before that
+    for _argument, _kinds in {"epochs": NO_INTEGER, "batch_size": NO_INTEGER, "lr": {**NO_NUMBER, "zero": 0}, "optimizer": {"unknown": "rmsprop", "None": None, "a list": ["sgd"]},
+                              "seed": NO_RNG, "save": without(NO_PATH, "None"), "plot": {**without(NO_PATH, "None"), "another ending": "curves.gif"}, "progress": NO_FLAG}.items():
+        keyword(f"{_name}.run", _module.run, _argument, _kinds, **({"full": False} if _module is mnist else {}))
+keyword("regression.build_network", regression.build_network, "activation", {**NO_INSTANCE, "the class": ReLU})
+keyword("mnist.run", mnist.run, "full", {"text": "yes", "a number": 1})
+keyword("mnist.run", mnist.run, "note", {"text": "yes", "a number": 1}, full=False)
+keyword("choose_data", choose_data, "full", {"text": "yes", "a number": 1})
+keyword("choose_data", choose_data, "note", {"text": "yes", "a number": 1}, False)
+keyword("choose_data", choose_data, "progress", NO_FLAG, False)
+for _argument, _kinds in {"model": {**NO_INSTANCE, "None": None, "the class": Model}, "epochs": NO_INTEGER, "batch_size": NO_INTEGER, "seed": NO_RNG, "monitor": {"a number": 3, "unknown": "val_loss"},
+                          "callbacks": {"None": None, "a single one": EarlyStopping("loss"), "a number": 3}, "validation_data": {"one array": X, "text": "ab"},
+                          "save": without(NO_PATH, "None"), "plot": {**without(NO_PATH, "None"), "another ending": "curves.gif"}, "progress": NO_FLAG,
+                          "X": {**NO_BATCH, **NOT_FINITE}, "Y": {"NaN": [nan] * 6, "fewer": Y[:5], "text": list("abcdef")}}.items():
+    _names = {"Y": "Y|classes|CrossEntropyLoss", "callbacks": "callbacks?"}.get(_argument, _argument)
+    row(f"train({_argument})", _names, model, lambda m, bad, _a=_argument: train(**{"model": m, "X": X, "Y": Y, "epochs": 1, "batch_size": 4, "progress": False, _a: bad}), _kinds)
+for _function in (check, hint):
+    _more = (None,) if _function is check else ()
+    plain(f"{_function.__name__}(name)", lambda bad, _f=_function, _m=_more: _f(bad, *_m), "exercise", {"unknown": "no such", "None": None, "a number": 3, "a list": ["warm-up"], "a dict": {}})
 
 
 # ---- the check ---------------------------------------------------------------------------------
@@ -452,6 +564,62 @@ def test_a_wrong_argument_is_named_and_changes_nothing(names, make, call, bad):
 def test_the_table_names_no_case_twice():
     labels = [case[0] for case in ROWS]
     assert len(set(labels)) == len(labels)
+
+
+# what has no rows, and why: (the callable, its parameter) in a pattern
+EXCEPTIONS = {
+    r"(Activation|Initializer|Layer|Loss|Optimizer)(\.\w+)? \w+": "the base class, whose subclasses are in the table",
+    r"\w+\.(per_example|classes|variance|update|memory|bind|learning_rate) \w+": "a hook of a subclass, called with what the package has checked",
+    r"\w+\.(on_train_begin|on_epoch_end|on_train_end|restore|record) \w+": "a hook of a callback, called by fit",
+    r"ParameterView \w+": "the descriptor behind layer.W",
+    r"(as_(floats|batch|generator)|check_(finite|flag|instance|integer|number)) (name|owner|kind|n|dtype|at_least|low|high|open_low|open_high)":
+        "the words and limits of a check, written by its caller",
+    r"aligned_zeros dtype": "anything that NumPy has a type for",
+    r"parse_idx name": "a word of the message",
+    r"(History|Archive|MNIST|MnistResult|RegressionResult|SpiralResult|XorResult) \w+": "a record of results, which holds what it is given",
+    r"(TrainingDiverged|ModelFileError|DataFileError|DownloadError|UndefinedMetricWarning) \w+": "an error or a warning",
+    r"(?!Component)\w+\.build config": "the inherited Component.build",
+    r"check answer": "an answer of the reader, about which every error is a sentence: tests/test_exercises.py",
+    r"Differentiable(\.\w+)? \w+": "a protocol",
+}  # fmt: skip
+# what no public name leads to: the machinery behind `check_equation`, the exercises' own, the program's
+LEFT_OUT = ("nnbook._modidx", "nnbook.__main__", "nnbook.cli", "nnbook.validation.equations", "nnbook.exercises.mathematics", "nnbook.exercises.tutor")
+
+
+def public_parameters():
+    """All that can be called in the package, as `function parameter` and `Class.method parameter`."""
+    for found in pkgutil.walk_packages(nnbook.__path__, "nnbook."):
+        if found.name.startswith(LEFT_OUT):
+            continue
+        module = importlib.import_module(found.name)
+        examples = found.name.rpartition(".")[2] + "." if found.name.startswith("nnbook.examples.") else ""
+        for name in getattr(module, "__all__", ()):
+            thing = getattr(module, name)
+            if not callable(thing) or getattr(thing, "__module__", None) != found.name:
+                continue
+            called = {examples * (name in ("run", "build_network")) + name: thing}
+            if inspect.isclass(thing):
+                called.update({f"{name}.{method}": value for method, value in inspect.getmembers(thing, callable)
+                               if not method.startswith("_") and str(getattr(value, "__module__", "")).startswith("nnbook")})  # fmt: skip
+            for label, function in called.items():
+                with contextlib.suppress(ValueError):  # a signature that Python doesn't know is that of an exception
+                    for parameter in inspect.signature(function).parameters:
+                        if parameter not in ("self", "cls"):
+                            yield f"{label} {parameter}"
+
+
+def test_every_parameter_of_every_public_callable_has_rows():
+    covered: dict[str, set[str]] = {}
+    for label, names, *_ in ROWS:
+        callable_, argument = re.match(r"([\w.]+)(?:\(\)|[ =]+)?(?:\((\w+)\))?", label).groups()
+        covered.setdefault(callable_, set()).update({argument, *re.findall(r"\w+", names)})
+    for function in (check, hint):  # of the modules that are left out, these are public
+        covered.setdefault(function.__name__, set())
+    wanted = {*public_parameters(), "check name", "hint name"}
+    missing = {what for what in wanted if not any(re.fullmatch(pattern, what) for pattern in EXCEPTIONS)
+               and not covered.get(what.split()[0], set()) & {what.split()[1], what.split()[1].rstrip("s")}}  # fmt: skip
+    assert len(wanted) > 300 and sorted(missing) == []
+    assert [pattern for pattern in EXCEPTIONS if not any(re.fullmatch(pattern, what) for what in wanted | {"check answer"})] == []
 
 
 # ---- what is accepted, and means the same ------------------------------------------------------

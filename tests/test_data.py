@@ -4,6 +4,7 @@ import contextlib
 import gzip
 import hashlib
 import os
+import signal
 import struct
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from faults import as_nobody, with_room_for
 
 import nnbook
 from nnbook.utils import data_utils
@@ -425,6 +427,11 @@ class Mirror(BaseHTTPRequestHandler):
             return self.send_error(404)
         if behaviour == "503":
             return self.send_error(503)
+        if behaviour == "loop" or (behaviour == "moved" and body is not None):
+            self.send_response(302)
+            self.send_header("Location", f"/{'good' if behaviour == 'moved' else 'loop'}/{name}")
+            self.send_header("Content-Length", "0")
+            return self.end_headers()
         if behaviour == "503-once" and self.server.log.count((behaviour, name)) == 1:
             return self.send_error(503)
         if behaviour == "html":
@@ -433,11 +440,26 @@ class Mirror(BaseHTTPRequestHandler):
             body = body[:-1] + bytes([body[-1] ^ 1])
         if behaviour == "truncated":
             body = body[: len(body) // 2]
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(body)))
+        asked = self.headers["Range"]
+        self.server.ranges.append(asked)
+        start = 0
+        if asked and behaviour.startswith("ranged"):
+            start = int(asked.removeprefix("bytes=").removesuffix("-"))
+            if start >= len(body):
+                return self.send_error(416)
+            self.send_response(206)
+            self.send_header("Content-Range", f"bytes {start}-{len(body) - 1}/{len(body)}")
+            body = body[start:]
+        else:
+            self.send_response(200)
+        if behaviour != "endless":
+            self.send_header("Content-Length", str(len(body)))
         self.end_headers()
+        if behaviour == "endless":  # as good as: the other side should hang up long before
+            body = bytes(1 << 26)
         if behaviour == "stalled" or (
-            behaviour == "cut-once" and self.server.log.count((behaviour, name)) == 1
+            behaviour in ("cut-once", "ranged-cut")
+            and self.server.log.count((behaviour, name)) == 1
         ):
             self.wfile.write(body[: len(body) // 2])
             self.wfile.flush()
@@ -455,11 +477,27 @@ class Mirror(BaseHTTPRequestHandler):
         pass
 
 
+class Proxy(Mirror):
+    """Serves any host itself: the request line of a proxy names the whole address."""
+
+    def do_GET(self):
+        self.server.asked.append(self.path)
+        assert self.path.startswith("http://mirror.invalid/")
+        self.path = self.path.removeprefix("http://mirror.invalid")
+        super().do_GET()
+
+    def do_CONNECT(self):
+        self.server.asked.append(f"CONNECT {self.path}")
+        self.send_error(403)
+
+
 @contextlib.contextmanager
-def serving(files):
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Mirror)
+def serving(files, handler=Mirror):
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    server.handle_error = lambda request, address: None  # who hangs up, hangs up
     server.daemon_threads = True
     server.files, server.log, server.done = files, [], threading.Event()
+    server.ranges, server.asked = [], []
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
     server.url = f"http://127.0.0.1:{server.server_address[1]}"
@@ -551,6 +589,84 @@ def test_503_then_200_is_tried_again(server, tmp_path):
 def test_a_body_that_breaks_off_is_tried_again(server, tmp_path):
     check_small(load(server, tmp_path, "cut-once"))
     assert not leftovers(tmp_path)
+
+
+HALF = len(PACKED[FILES[0].name]) // 2 // 4096 * 4096  # in whole pieces
+
+
+def test_what_came_before_a_break_is_not_asked_for_again(server, tmp_path):
+    check_small(load(server, tmp_path, "ranged-cut"))
+    assert server.ranges[:2] == [None, f"bytes={HALF}-"] and not leftovers(tmp_path)
+
+
+def test_a_partial_file_is_resumed_the_next_time_and_from_another_mirror(server, tmp_path):
+    with pytest.raises(DownloadError, match="fell silent"):
+        load(server, tmp_path, "stalled", timeout=0.3)
+    part = tmp_path / "mnist" / f"{FILES[0].name}.part"
+    assert part.read_bytes() == PACKED[FILES[0].name][:HALF] != b""
+    check_small(load(server, tmp_path, "404", "ranged"))
+    assert server.ranges[:2] == [None, f"bytes={HALF}-"] and not leftovers(tmp_path)
+
+
+def test_ctrl_c_keeps_the_part(server, tmp_path, monkeypatch):
+    with monkeypatch.context() as patch:
+        bar = SimpleNamespace(update=lambda n: n and signal.raise_signal(signal.SIGINT))
+        patch.setattr(data_utils._Fetch, "_bar", lambda *_: contextlib.nullcontext(bar))
+        with pytest.raises(KeyboardInterrupt):
+            load(server, tmp_path, "ranged")
+    kept = (tmp_path / "mnist" / f"{FILES[0].name}.part").read_bytes()
+    assert kept and PACKED[FILES[0].name].startswith(kept)
+    check_small(load(server, tmp_path, "ranged"))
+    assert not leftovers(tmp_path)
+
+
+@pytest.mark.parametrize("behaviour", ["ranged", "good"])
+@pytest.mark.parametrize("junk", [b"of another file", bytes(10**6)], ids=["short", "too long"])
+def test_a_part_that_does_not_fit_does_no_harm(server, tmp_path, behaviour, junk):
+    (tmp_path / "mnist").mkdir()
+    (tmp_path / "mnist" / f"{FILES[0].name}.part").write_bytes(junk)
+    check_small(load(server, tmp_path, behaviour))
+    assert not leftovers(tmp_path)
+
+
+def test_a_redirect_is_followed(server, tmp_path):
+    check_small(load(server, tmp_path, "moved"))
+    assert server.log[:2] == [(way, FILES[0].name) for way in ("moved", "good")]
+
+
+def test_a_redirect_loop_fails_over(server, tmp_path):
+    with pytest.raises(DownloadError, match="one address sends to the next, without end"):
+        load(server, tmp_path, "loop")
+    check_small(load(server, tmp_path, "loop", "good"))
+    assert len(server.log) < 100 and not leftovers(tmp_path)
+
+
+def test_a_body_without_end_is_cut_off(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(data_utils, "_LARGEST", 1_000_000)
+    with pytest.raises(DownloadError, match="longer than 1,000,000 bytes"):
+        load(server, tmp_path, "endless")
+    assert list((tmp_path / "mnist").iterdir()) == []
+    check_small(load(server, tmp_path, "endless", "good"))
+
+
+def test_proxy_variables_are_honoured(server, tmp_path, monkeypatch):
+    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    arguments = {"full": True, "files": FILES, "progress": False}
+    with serving(PACKED, Proxy) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", proxy.url)
+        monkeypatch.setenv("HTTPS_PROXY", proxy.url)
+        address = "http://mirror.invalid/good/"
+        check_small(load_mnist(cache=tmp_path / "http", mirrors=[address], **arguments))
+        assert proxy.asked == [address + file.name for file in FILES]
+        with pytest.raises(DownloadError, match="no connection"):
+            load_mnist(cache=tmp_path / "s", mirrors=["https://mirror.invalid/good/"], **arguments)
+        assert set(proxy.asked[4:]) == {"CONNECT mirror.invalid:443"}
+        asked = len(proxy.asked)
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        check_small(load(server, tmp_path / "direct", "good"))
+        assert len(proxy.asked) == asked and len(server.log) == 4
 
 
 def test_what_will_not_pass_is_not_tried_again(server, tmp_path):
@@ -703,6 +819,8 @@ DOWNLOADER = """
 import sys
 from nnbook.utils.data_utils import Archive, load_mnist
 files = [Archive(*line.split()) for line in sys.argv[3:]]
+print("ready", flush=True)
+input()
 digits = load_mnist(
     full=True, cache=sys.argv[1], mirrors=[sys.argv[2]], files=files, progress=False
 )
@@ -710,25 +828,76 @@ print(digits.X_train.shape, digits.Y_test.shape)
 """
 
 
-def test_two_processes_may_download_at_once(server, tmp_path):
+def downloaders(server, folder, behaviour, n):
+    """So many processes that have begun to download at one moment."""
     command = [
         sys.executable,
         "-c",
         DOWNLOADER,
-        str(tmp_path),
-        f"{server.url}/slow/",
+        str(folder),
+        f"{server.url}/{behaviour}/",
         *(" ".join(file) for file in FILES),
     ]
-    running = [
-        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        for _ in range(2)
-    ]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    running = [subprocess.Popen(command, text=True, **pipes) for _ in range(n)]
     for process in running:
+        assert process.stdout.readline() == "ready\n"
+    for process in running:
+        process.stdin.write("\n")
+        process.stdin.flush()
+    return running
+
+
+def test_processes_may_download_at_once(server, tmp_path):
+    for process in downloaders(server, tmp_path, "slow", 4):
         out, err = process.communicate(timeout=60)
         assert process.returncode == 0, err
         assert out.strip() == "(40, 784) (11,)"
+    assert len(server.log) > 4  # they did meet
     check_small(load_mnist(full=True, cache=tmp_path, mirrors=[], files=FILES))
     assert not leftovers(tmp_path)
+
+
+posix = pytest.mark.skipif(os.name != "posix", reason="needs the processes of Unix")
+
+
+@posix
+def test_a_download_that_is_killed_leaves_no_damaged_file(server, tmp_path):
+    for seconds in (0, 0.01, 0.03, 0.06, 0.1):
+        asked = len(server.log)
+        (process,) = downloaders(server, tmp_path, "slow", 1)
+        while len(server.log) == asked and process.poll() is None:
+            time.sleep(0.001)
+        time.sleep(seconds)
+        process.kill()
+        process.communicate(timeout=60)
+        for name, packed in PACKED.items():
+            path = tmp_path / "mnist" / name
+            assert not path.exists() or path.read_bytes() == packed
+    check_small(load(server, tmp_path, "good"))
+
+
+@posix
+def test_a_full_disk_is_said_and_leaves_no_damaged_file(server, tmp_path):
+    words = with_room_for(2000, lambda: load(server, tmp_path, "good"))
+    assert words.startswith("DownloadError: ") and f"can't be kept in {tmp_path / 'mnist'}" in words
+    assert "too large" in words and list((tmp_path / "mnist").iterdir()) == []
+    check_small(load(server, tmp_path, "good"))
+
+
+@posix
+def test_a_cache_that_may_not_be_written_to_is_said(server, read_only):
+    load_mnist()  # loads what a user without permissions could not
+    words = as_nobody(lambda: load(server, read_only, "good"))
+    assert words == f"PermissionError: [Errno 13] Permission denied: '{read_only / 'mnist'}'"
+    read_only.chmod(0o755)
+    (read_only / "mnist").mkdir(mode=0o555)
+    words = as_nobody(lambda: load(server, read_only, "good"))
+    assert words.startswith("DownloadError: ") and f"can't be kept in {read_only / 'mnist'}" in words
+    assert list((read_only / "mnist").iterdir()) == []
+    for name, packed in PACKED.items():  # it serves who may only read
+        (read_only / "mnist" / name).write_bytes(packed)
+    assert as_nobody(lambda: check_small(load(server, read_only))) == ""
 
 
 def test_importing_the_package_loads_no_network_library():

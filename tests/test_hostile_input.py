@@ -4,23 +4,31 @@ Thousands of variants are made from files that are good. What reads them runs in
 take 200 MB more than it has, and stops at the first variant that does anything else.
 """
 
+import contextlib
 import copy
+import gzip
+import hashlib
+import importlib
 import io
 import json
 import os
 import random
+import socketserver
 import struct
 import sys
 import textwrap
+import threading
 import time
 import zipfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 from nnbook import Model, ModelFileError
-from nnbook.utils.data_utils import DataFileError, parse_idx
+from nnbook.utils import data_utils
+from nnbook.utils.data_utils import Archive, DataFileError, DownloadError, load_mnist, parse_idx
 
 FIXTURES = Path(__file__).parent / "fixtures"
 SECONDS, MEGABYTES = 1.0, 200
@@ -280,3 +288,100 @@ def test_idx_files():
 
     counts = in_little_memory(lambda: read_all(variants, read, DataFileError))
     assert counts["refused"] > 0.5 * len(variants)
+
+
+# ---- answers of a server ----------------------------------------------------------------------------
+
+
+def answers(body: bytes, n: int, seed: int):
+    """What a server might say: the good answer with its bytes changed, and what is written to confuse."""
+    length = f"Content-Length: {len(body)}".encode()
+
+    def said(first=b"HTTP/1.1 200 OK", headers=(length,), body=body):
+        return b"\r\n".join([first, *headers, b"", b""]) + body
+
+    yield "good", said()
+    head = said(body=b"")
+    for name, data in bytewise(head, n, seed):
+        yield f"head: {name}", data + body
+    for name, data in bytewise(body, n // 4, seed + 1):
+        yield f"body: {name}", said(body=data)
+    for code in (*range(100, 104), *range(200, 209), *range(300, 309), *range(400, 432), *range(500, 512), 0, 99, 600, 999, 1000, 20):
+        yield f"status {code}", said(f"HTTP/1.1 {code} So".encode())
+    for first in (b"", b"HTTP/1.1", b"HTTP/9.9 200 OK", b"HTTP/1.1 two OK", b"HTTP/1.1 -200 OK", b"ICY 200 OK", b"\x16\x03\x01\x02", b"SSH-2.0-OpenSSH", b"\0" * 300,
+                  b"HTTP/1.1 200 " + b"O" * 100_000, b"HTTP/1.1 100 Go on\r\n\r\n" * 2000 + b"HTTP/1.1 200 OK"):  # fmt: skip
+        yield f"first line {first[:20]!r}", said(first)
+    for value in (b"-1", b"x", b"", b"1e3", b"0", b"1", b"0x10", b"9" * 30, b"9" * 6000, "٣".encode(), "²".encode("latin-1"), b"%d, %d" % (len(body), len(body)), b"%d\r\nContent-Length: 3" % len(body)):
+        yield f"length {value[:20]!r}", said(headers=(b"Content-Length: " + value,))
+    chunk = f"{len(body):x}".encode()
+    for size in (chunk, b"-1", b"x", b"", b"f" * 16, b"f" * 5000, b"0", chunk + b";" + b"e" * 70_000):
+        yield f"chunk {size[:20]!r}", said(headers=(b"Transfer-Encoding: chunked",), body=size + b"\r\n" + body + b"\r\n0\r\n\r\n")
+    bomb = gzip.compress(gzip.compress(bytes(500_000_000), 1))
+    for coding in (b"gzip", b"x-gzip", b"deflate", b"br", b"zstd", b"identity", b"gzip, gzip", b"rot13", b"gzip, " * 500 + b"gzip"):
+        yield f"coded as {coding[:20]!r}", said(headers=(length, b"Content-Encoding: " + coding))
+        yield f"a bomb coded as {coding[:20]!r}", said(headers=(b"Content-Encoding: " + coding,), body=bomb)
+    for place in (b"", b"/", b"x", b"http://", b"http://[::1", b"http://[::1]:99999/", b"file:///etc/passwd", b"ftp://127.0.0.1/", b"javascript:1", b"//", b"http://\xff\xfe/", b"http://.a/",
+                  b"http://" + b"a" * 70 + b"/", b"http://a b/", b"http://127.0.0.1:1/", b"http://user:pass@127.0.0.1:1/", b"data:,x", b"http://127.0.0.1:x/", b"?" + b"x" * 60_000, b"\0"):  # fmt: skip
+        yield f"sent to {place[:30]!r}", said(b"HTTP/1.1 302 Found", (b"Location: " + place, b"Content-Length: 0"), b"")
+    for header in (b"no colon", b": empty", b"a" * 70_000 + b": b", b"a: " + b"b" * 70_000, b" folded: x", b"\0: \0", b"a:\r b", "Größe: 1".encode(), b"\r\n".join(b"h%d: x" % k for k in range(5000)),
+                   b"Content-Range: bytes 5-3/2", b"Set-Cookie: " + b"=;" * 500, b"Connection: upgrade", b"Content-Type: \xff", b"Content-Disposition: attachment; filename=../../x"):  # fmt: skip
+        yield f"header {header[:20]!r}", said(headers=(length, header))
+    yield "no end of the head", b"HTTP/1.1 200 OK\r\na: b"
+    yield "nothing", b""
+    yield "a page", said(body=b"<html>" + b"x" * 100_000, headers=())
+
+
+@contextlib.contextmanager
+def saying(things: list[bytes]):
+    """A server that says the k-th thing to whoever asks for /k/…, and hangs up."""
+
+    class Plain(socketserver.BaseRequestHandler):
+        def handle(self):
+            asked = self.request.recv(65536)
+            with contextlib.suppress(OSError):
+                self.request.sendall(things[int(asked.split(b"/")[1])])
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Plain) as server:
+        server.daemon_threads = True
+        thread = threading.Thread(target=server.serve_forever, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+        server.shutdown()
+        thread.join()
+
+
+def test_answers_of_a_server(tmp_path, monkeypatch):
+    importlib.import_module("pooch.downloaders")  # loaded before the memory is limited
+    importlib.import_module("requests")
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setattr(data_utils, "time", SimpleNamespace(sleep=lambda seconds: None))
+    monkeypatch.setattr(data_utils, "_LARGEST", 2_000_000)
+    good, digest = {}, lambda data: hashlib.sha256(data).hexdigest()
+    files = []
+    for k, shape in enumerate([(4, 28, 28), (4,), (2, 28, 28), (2,)]):
+        content = np.random.default_rng(k).integers(0, 10, shape).astype(np.uint8).tobytes()
+        content = bytes([0, 0, 8, len(shape)]) + struct.pack(f">{len(shape)}I", *shape) + content
+        packed = gzip.compress(content, mtime=0)
+        files.append(Archive(f"{k}.gz", digest(packed), digest(content)))
+        good[files[k].name] = packed
+    folder = tmp_path / "mnist"
+    folder.mkdir()
+    variants = list(answers(good["0.gz"], 500, 7))
+    with saying([data for _, data in variants]) as address:
+
+        def read(k):
+            for path in folder.iterdir():
+                path.unlink()
+            for name in ("1.gz", "2.gz", "3.gz"):
+                (folder / name).write_bytes(good[name])
+            try:
+                load_mnist(full=True, cache=tmp_path, mirrors=[f"{address}/{k}"], files=files, timeout=5.0, progress=False)
+                assert (folder / "0.gz").read_bytes() == good["0.gz"]
+            finally:
+                left = {path.name: path.stat().st_size for path in folder.iterdir()}
+                assert left.keys() <= {*good, "0.gz.part"} and left.pop("0.gz.part", 0) <= 2_000_000
+
+        counts = in_little_memory(lambda: read_all(((name, k) for k, (name, _) in enumerate(variants)), read, DownloadError))
+    assert sum(counts.values()) == len(variants) >= 700
+    assert counts["refused"] > 300 and counts["loaded"] > 50
+    assert not (tmp_path.parent / "x").exists() and not (tmp_path / "x").exists()

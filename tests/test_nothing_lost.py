@@ -3,6 +3,7 @@
 The cuts are real: SIGKILL, a limit to the size of files, a folder that can't be written to.
 """
 
+import ast
 import hashlib
 import json
 import os
@@ -16,7 +17,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from faults import as_nobody, child, with_room_for
 
+import nnbook
 from nnbook import (
     SGD,
     Adam,
@@ -250,15 +253,45 @@ def test_killed_again_and_again_it_ends_with_the_same_bits(tmp_path):
     assert run_killed_after(None, tmp_path / "parts.npz", None) == (expected, 0)
 
 
-def child(work):
-    """Start `work` in a copy of this process, which never comes back from it; the copy's number."""
-    number = os.fork()
-    if number == 0:
-        try:
-            work()
-        finally:
-            os._exit(0)
-    return number
+@posix
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_killed_at_random_moments_the_last_file_is_the_same_to_the_byte(name, tmp_path):
+    """The parameters, and all that the file holds beside them: see `test_the_file_holds_all_of_it`."""
+
+    def run(path):
+        # other weights and another generator in every life: what counts is in the file
+        train(build(OPTIMIZERS[name](), seed=path.stat().st_mtime_ns if path.exists() else 0), epochs=60,
+              callbacks=[EarlyStopping("val_loss", patience=60)], checkpoint=path, resume=True)
+
+    begun = time.perf_counter()
+    run(tmp_path / "whole.npz")
+    life, moments, kills = (time.perf_counter() - begun) / 6, random.Random(name), 0
+    while True:
+        number = child(lambda: run(tmp_path / "parts.npz"))
+        time.sleep(moments.uniform(0, life))
+        os.kill(number, signal.SIGKILL)
+        if os.waitstatus_to_exitcode(os.waitpid(number, 0)[1]) == 0:
+            break
+        kills, life = kills + 1, 1.02 * life  # in case the machine has become slower
+    assert kills >= 5
+    assert (tmp_path / "parts.npz").read_bytes() == (tmp_path / "whole.npz").read_bytes()
+
+
+def test_the_file_holds_all_of_it(tmp_path):
+    path, rng = tmp_path / "run.npz", np.random.default_rng(5)
+    model, early = build(Adam(0.01)), EarlyStopping("val_loss", patience=60)
+    history = train(model, callbacks=[early], seed=rng, checkpoint=path)
+    arrays = dict(np.load(path))
+    training = json.loads(arrays.pop("config").tobytes())["training"]
+    expected = {"theta": model.network.theta, "callback0.theta": early.state()["theta"],
+                **{f"optimizer.{name}": vector for name, vector in model.optimizer.state.items()}}
+    assert arrays.keys() == expected.keys() and len(expected) == 4
+    for name, vector in expected.items():
+        assert np.array_equal(arrays[name], vector)
+    assert training["history"] == history and training["epoch"] == history.epochs == 8
+    assert training["t"] == model.optimizer.t and training["lr"] == 0.01 and training["stopped"] is False
+    assert training["random"] == rng.bit_generator.state != training["first"] == np.random.default_rng(5).bit_generator.state
+    assert training["callbacks"][0]["best_epoch"] == early.best_epoch
 
 
 @posix
@@ -319,40 +352,67 @@ def test_two_processes_that_save_to_one_path(tmp_path):
 
 
 @posix
-@pytest.mark.parametrize("limit", [1, 100, 1000])
-def test_a_full_disk_is_said_and_the_old_file_stays(limit, tmp_path):
-    import resource
-
+def test_a_full_disk_is_said_and_the_old_file_stays(tmp_path):
     path = tmp_path / "model.npz"
     build().save(path)
     before, size = path.read_bytes(), path.stat().st_size
-    assert limit < size
-
-    def work():
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
-        try:
-            build(seed=3).save(path)
-        except OSError:
-            os._exit(17)
-
-    assert os.waitstatus_to_exitcode(os.waitpid(child(work), 0)[1]) == 17
-    assert path.read_bytes() == before and [part.name for part in tmp_path.iterdir()] == ["model.npz"]
+    for limit in [*range(0, size, 97), size - 1]:  # wherever in the file the room ends
+        words = with_room_for(limit, lambda: build(seed=3).save(path))
+        assert words.startswith("OSError: ") and "too large" in words and words.endswith(f"'{path}'")
+        assert path.read_bytes() == before and [part.name for part in tmp_path.iterdir()] == ["model.npz"]
+    assert with_room_for(2 * size, lambda: build(seed=3).save(path)) == ""
 
 
-def test_a_folder_that_is_missing_or_read_only_is_said(tmp_path):
-    with pytest.raises(OSError, match="nowhere"):
+@posix
+def test_a_training_goes_on_when_there_is_room_again(tmp_path):
+    whole, again, path = build(), build(), tmp_path / "run.npz"
+    train(whole, epochs=20)
+    train(build(), epochs=3, checkpoint=path)
+    before = path.read_bytes()
+    words = with_room_for(len(before) + 150, lambda: train(build(), epochs=20, checkpoint=path, resume=True))
+    assert words.startswith("OSError: ") and words.endswith(f"'{path}'")  # a longer history no longer fits
+    assert Model.load(path).optimizer.t > 3 * 7 and [part.name for part in tmp_path.iterdir()] == ["run.npz"]
+    train(again, epochs=20, checkpoint=path, resume=True)
+    assert np.array_equal(again.network.theta, whole.network.theta)
+
+
+@posix
+def test_a_disk_that_is_really_full(full_disk):
+    path = full_disk / "model.npz"
+    build().save(path)
+    before = path.read_bytes()
+    (full_disk / "filler").write_bytes(bytes(36_000))
+    with pytest.raises(OSError, match=r"No space left on device: .*model\.npz"):
+        build(seed=3).save(path)
+    with pytest.raises(OSError, match=r"No space left on device: .*run\.npz"):
+        train(build(), checkpoint=full_disk / "run.npz")
+    with pytest.raises(OSError, match="No space left on device"):
+        train(build(), callbacks=[SaveBest(path)])
+    assert path.read_bytes() == before
+    assert sorted(part.name for part in full_disk.iterdir()) == ["filler", "model.npz"]
+    (full_disk / "filler").unlink()
+    build(seed=3).save(path)
+    assert Model.load(path).network.theta.tobytes() == build(seed=3).network.theta.tobytes()
+
+
+def test_a_missing_folder_is_said(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"nowhere.model\.npz'$"):
         build().save(tmp_path / "nowhere" / "model.npz")
     (tmp_path / "file").write_text("")
-    with pytest.raises(OSError, match="file"):
+    with pytest.raises(NotADirectoryError, match=r"file.model\.npz'$"):
         build().save(tmp_path / "file" / "model.npz")
-    if os.name == "posix" and os.getuid():
-        tmp_path.chmod(0o500)
-        try:
-            with pytest.raises(PermissionError):
-                build().save(tmp_path / "model.npz")
-        finally:
-            tmp_path.chmod(0o700)
+
+
+@posix
+@pytest.mark.parametrize("name", ["model.npz", "other.npz"])
+def test_a_read_only_folder_is_said_and_the_old_file_stays(name, read_only):
+    path = read_only / name
+    before = (read_only / "model.npz").read_bytes()
+    for work in (lambda: build(seed=3).save(path), lambda: train(build(), checkpoint=path), lambda: train(build(), callbacks=[SaveBest(path)])):
+        assert as_nobody(work) == f"PermissionError: [Errno 13] Permission denied: '{path}'"
+    assert as_nobody(lambda: Model.load(read_only / "model.npz")) == ""
+    assert (read_only / "model.npz").read_bytes() == before
+    assert [part.name for part in read_only.iterdir()] == ["model.npz"]
 
 
 # ---- readable for ever -----------------------------------------------------------------------------
@@ -377,3 +437,30 @@ def test_a_training_of_the_first_version_goes_on(tmp_path):
     history = model.fit(data, (data[:, 0] > 0).astype(int), epochs=5, batch_size=8, seed=0, progress=False,
                         callbacks=[EarlyStopping("loss")], checkpoint=path, resume=True)
     assert history.epochs == 5 and model.optimizer.t == 15
+
+
+@pytest.mark.parametrize("version", [0, 2, 99, -1, None, "1", [1], 1.5])
+def test_another_version_is_refused_by_its_number(version, tmp_path):
+    path = tmp_path / "run.npz"
+    arrays = dict(np.load(FIXTURES / "checkpoint_v1.npz"))
+    config = {**json.loads(arrays["config"].tobytes()), "version": version}
+    np.savez(path, **{**arrays, "config": np.frombuffer(json.dumps(config).encode(), np.uint8)})
+    for read in (lambda: Model.load(path), lambda: build().load_parameters(path), lambda: train(build(), checkpoint=path, resume=True)):
+        with pytest.raises(ModelFileError) as caught:
+            read()
+        assert str(caught.value) == f"{path} has format version {version!r}; this nnbook reads version 1"
+
+
+def test_no_pickle_anywhere():
+    package = Path(nnbook.__file__).parent
+    for source in package.rglob("*.py"):
+        tree = ast.parse(source.read_text(encoding="utf-8"))
+        for node in ast.walk(tree):
+            names = ([alias.name for alias in node.names] if isinstance(node, ast.Import)
+                     else [node.module or ""] if isinstance(node, ast.ImportFrom) else [])  # fmt: skip
+            assert not {name.partition(".")[0] for name in names} & {"pickle", "_pickle", "marshal", "shelve", "dill", "joblib"}, source
+            assert not (isinstance(node, ast.keyword) and node.arg == "allow_pickle" and not (isinstance(node.value, ast.Constant) and node.value.value is False)), source
+    for path in (*FIXTURES.glob("*.np*"), *(package / "data").glob("*.npz")):
+        found = np.load(path, allow_pickle=False)
+        for values in dict(found).values() if path.suffix == ".npz" else [found]:
+            assert not values.dtype.hasobject

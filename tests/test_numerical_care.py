@@ -245,6 +245,34 @@ def test_fit_names_the_layer_that_broke_first(broken):
     assert (error.epoch, error.step, error.layer) == (1, 1, broken)
 
 
+def test_a_gradient_that_overflows_while_the_loss_is_finite():
+    made = Model(Sequential(DenseLayer(3, 2, rng=0)), MSELoss(), SGD(1e-3))
+    made.network[0].W = np.zeros((3, 2))
+    before = made.network.theta.copy()
+    error = diverge(made, X=np.full((4, 3), 1e21), Y=np.full((4, 2), 1e18))
+    assert (error.epoch, error.step, error.layer) == (1, 1, 1)
+    assert str(error).startswith("the gradient became infinite or NaN in epoch 1, step 1, layer 1;")
+    np.testing.assert_array_equal(made.network.theta, before)
+
+
+class Faulty(Identity):
+    """Its derivative fails from the fifth step on."""
+
+    calls = 0
+
+    def backward(self, dA):
+        self.calls += 1
+        return dA * np.float32(nan if self.calls >= 5 else 1)
+
+
+@pytest.mark.parametrize("broken", [1, 2, 3])
+def test_fit_names_the_layer_that_breaks_on_the_way_back(broken):
+    made = Model(Sequential(*(DenseLayer(3, 3, Faulty() if l == broken else Tanh(), rng=l) for l in (1, 2, 3))), MSELoss(), SGD(1e-3))
+    error = diverge(made, Y=X)
+    assert (error.epoch, error.step, error.layer) == (2, 2, broken)  # three steps an epoch
+    assert "gradient" in str(error) and np.isfinite(made.network.theta).all()
+
+
 def test_the_first_step_of_a_runaway_is_found():
     made = model(lr=0.01)
     made.network[2].W = np.full((4, 2), 3e38)
@@ -401,3 +429,10 @@ def test_no_warning_escapes_an_ordinary_run():
                 made = model(loss, last, 0.05, Adam, dtype)
                 made.fit(X * 1e4, (Y > 0).argmax(axis=1) if loss is CrossEntropyLoss else (Y > 0), epochs=5, batch_size=5, seed=0, validation_split=0.3, progress=False)
                 made.predict(X * 1e4)
+
+
+def test_a_runtime_warning_is_an_error_in_every_test():
+    with pytest.raises(RuntimeWarning, match="overflow"):
+        np.float32(3e38) * np.float32(10)
+    with pytest.raises(RuntimeWarning, match="invalid"):
+        np.array([inf]) - np.array([inf])

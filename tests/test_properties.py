@@ -1,7 +1,9 @@
 """What must hold for every input, tried on inputs that Hypothesis thinks of."""
 
+import contextlib
 import copy
 import pickle
+import random
 
 import numpy as np
 import pytest
@@ -15,6 +17,7 @@ from nnbook import (
     BinaryCrossEntropyLoss,
     CrossEntropyLoss,
     DenseLayer,
+    EarlyStopping,
     He,
     LeCun,
     Model,
@@ -26,13 +29,16 @@ from nnbook import (
     Softmax,
     Standardizer,
     Tanh,
+    TrainingDiverged,
     Xavier,
     batches,
+    gradient_check_model,
     one_hot,
     shuffle,
     train_test_split,
 )
 from nnbook.core import activations
+from nnbook.examples import mnist, regression, spiral, xor
 from nnbook.utils.data_utils import evenly_spread, quotas
 
 settings.register_profile("book", max_examples=50, deadline=None, derandomize=True, suppress_health_check=[HealthCheck.too_slow])
@@ -110,7 +116,7 @@ def test_softmax_rows_are_probabilities_that_a_shift_leaves(Z, shift):
     np.testing.assert_allclose(A.sum(axis=1), 1, rtol=10 * np.finfo(Z.dtype).eps)
     whole = np.round(Z)  # whole numbers are shifted without rounding
     np.testing.assert_array_equal(Softmax().forward(whole + np.array(shift, Z.dtype)), Softmax().forward(whole))
-    np.testing.assert_array_equal(Softmax().forward(Z[:, ::-1])[:, ::-1].argmax(axis=1), Softmax().forward(Z[:, ::-1])[:, ::-1].argmax(axis=1))
+    np.testing.assert_allclose(Softmax().forward(Z[:, ::-1])[:, ::-1], A, rtol=10 * np.finfo(Z.dtype).eps)  # no class is special
 
 
 @BOOK
@@ -238,6 +244,19 @@ def test_parts_of_a_batch_average_to_its_gradient(problem, cut):
 
 
 @BOOK
+@given(models(dtype=np.float64))
+def test_the_gradient_is_the_mean_of_those_of_single_examples(problem):
+    model, X, Y = problem
+    J, whole = model.cost_and_gradient(X, Y)
+    whole, dX = whole.copy(), model.network.backward(model.loss.backward())
+    alone = [(model.cost_and_gradient(x, y)[0], model.network.grad.copy(), model.network.backward(model.loss.backward()))
+             for x, y in zip(X[:, None], Y[:, None])]
+    assert J == pytest.approx(np.mean([J for J, *_ in alone]), rel=1e-12)
+    close(whole, np.mean([grad for _, grad, _ in alone], axis=0))
+    close(dX, np.concatenate([signal for *_, signal in alone]))  # a signal is of one example, and no mean
+
+
+@BOOK
 @given(models(dtype=np.float64), st.floats(-3, 3), st.floats(-3, 3), SEEDS)
 def test_the_gradient_of_a_sum_is_the_sum_of_the_gradients(problem, a, b, seed):
     """Backward is linear: for two costs of one output, the signals may be added before or after."""
@@ -314,6 +333,24 @@ def test_theta_and_views_never_come_apart(problem, ways):
     model.network.theta = np.zeros(model.network.n_params)
     model.network[0].W = np.ones_like(model.network[0].W)
     together(model.network)
+
+
+@settings(FEW, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(models(optimizer=lambda: Adam(0.01)))
+def test_theta_and_views_never_come_apart_in_a_training(tmp_path, problem):
+    """Checkpoints, the best epoch put back, a divergence, a checked gradient: the vectors stay the same objects."""
+    model, X, Y = problem
+    theta, grad, path = model.network.theta, model.network.grad, tmp_path / "run.npz"
+    path.unlink(missing_ok=True)
+    for epochs in (2, 4):
+        model.fit(X, Y, epochs=epochs, batch_size=3, seed=0, progress=False, callbacks=[EarlyStopping("loss", 1)], checkpoint=path, resume=True)
+    together(model.network)
+    gradient_check_model(model, X, Y, per_parameter=1)
+    model.optimizer = SGD(1e30)
+    with contextlib.suppress(TrainingDiverged):
+        model.fit(X, Y, epochs=3, batch_size=3, seed=0, progress=False)
+    together(model.network)
+    assert model.network.theta is theta and model.network.grad is grad and np.isfinite(theta).all()
 
 
 @settings(FEW, max_examples=12, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -403,6 +440,27 @@ def test_training_is_the_same_bits_for_a_seed_and_leaves_the_global_state_alone(
     assert _random_everything(seed, optimizer) == first
     assert pickle.dumps(np.random.get_state()) == moved
     np.random.set_state(pickle.loads(before))
+
+
+DRAWS = {
+    "weights": lambda rng: He()(3, 2, rng), "a layer": lambda rng: DenseLayer(3, 2, rng=rng).W, "shuffle": lambda rng: shuffle(np.arange(9), rng=rng)[0],
+    "batches": lambda rng: next(batches(np.arange(9), np.arange(9), 4, rng))[0], "a split": lambda rng: train_test_split(np.arange(9), np.arange(9), rng=rng)[0],
+    "sin x": lambda rng: regression.make_sine(5, rng=rng)[0], "a spiral": lambda rng: spiral.make_spiral(5, rng=rng)[0],
+    **{f"the network of {module.__name__}": lambda rng, module=module: module.build_network(rng).theta for module in (xor, spiral, regression, mnist)},
+    "a gradient check": lambda rng: list(gradient_check_model(Model(regression.build_network(0, 4), MSELoss()), np.ones((2, 1)), np.ones((2, 1)), per_parameter=2, rng=rng).values()),
+    "an experiment": lambda rng: xor.run(epochs=2, seed=rng, progress=False).model.network.theta,
+}
+
+
+@pytest.mark.parametrize("draw", DRAWS.values(), ids=DRAWS.keys())
+def test_whatever_draws_is_the_same_for_a_seed_and_leaves_the_global_states_alone(draw):
+    np.random.seed(1)
+    random.seed(1)
+    before = pickle.dumps((np.random.get_state(), random.getstate()))
+    first = np.asarray(draw(7)).tobytes()
+    assert pickle.dumps((np.random.get_state(), random.getstate())) == before
+    np.random.seed(2)
+    assert np.asarray(draw(7)).tobytes() == first == np.asarray(draw(np.random.default_rng(7))).tobytes()
 
 
 # ---- data --------------------------------------------------------------------------------------

@@ -264,7 +264,7 @@ def aligned_zeros(size: int, dtype: DTypeLike) -> Array:
     >>> vector, vector.ctypes.data % 64
     (array([0., 0., 0.], dtype=float32), 0)
     """
-    dtype = np.dtype(dtype)
+    size, dtype = check_integer("size", size, 0), np.dtype(dtype)
     room = np.zeros(size * dtype.itemsize + 64, np.uint8)
     start = -room.ctypes.data % 64
     return room[start:start + size * dtype.itemsize].view(dtype)
@@ -357,6 +357,7 @@ class Component:
         arguments = {name: Component.build(value) if isinstance(value, dict) else value
                      for name, value in config.items() if name != "kind"}
         try:
+            inspect.signature(kind).bind(**arguments)  # it says better than Python what is missing
             return kind(**arguments)
         except TypeError as error:
             raise ValueError(

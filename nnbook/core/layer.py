@@ -24,6 +24,7 @@ from nnbook.core.conventions import (
     as_dtype,
     as_floats,
     check_finite,
+    check_flag,
     check_instance,
     check_integer,
 )
@@ -242,6 +243,7 @@ class DenseLayer(Layer):
         -------
         ndarray, shape (m, n_out)
         """
+        logits = check_flag("logits", logits)
         self.X = X = as_batch("X", X, self.n_in, self.dtype, self)
         self.gave_logits = logits
         Z = X @ self.W
@@ -271,7 +273,7 @@ class DenseLayer(Layer):
         X = self.X
         if X is None:
             raise RuntimeError(f"{self}.backward needs what forward keeps: call forward first")
-        m = len(X)
+        m, want_dX = len(X), check_flag("want_dX", want_dX)
         dY = as_batch("dY", dY, self.n_out, self.dtype, self)
         if len(dY) != m:
             raise ValueError(f"{self}.backward expects dY of shape {(m, self.n_out)}, "

@@ -12,7 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike, DTypeLike
 
 from .activations import Activation, Sigmoid, Softmax
-from .conventions import Array, Component, as_batch, as_floats, check_finite
+from .conventions import (Array, Component, as_batch, as_dtype, as_floats,
+                                     check_finite, check_flag, check_integer)
 
 # %% ../../nbs/06_losses.ipynb #b964ec7e
 class Loss(Component):
@@ -47,6 +48,7 @@ class Loss(Component):
         TypeError, ValueError
             If `Y` can't be the targets of a network with `n_out` outputs.
         """
+        n_out, dtype = check_integer("n_out", n_out), as_dtype(dtype)
         Y = as_floats("Y", Y, dtype, str(self))
         if Y.ndim == 1 and n_out == 1:
             Y = Y[:, None]
@@ -72,6 +74,7 @@ class Loss(Component):
             If A or Y is no such array, if the two differ in length, if A should hold
             probabilities and does not, or if the loss takes no logits.
         """
+        logits = check_flag("logits", logits)
         A = as_batch("Z" if logits else "A", A, dtype=None, owner=str(self))
         Y = self.targets(Y, A.shape[1], A.dtype)
         if len(A) != len(Y):
@@ -189,6 +192,7 @@ class CrossEntropyLoss(Loss):
         TypeError, ValueError
             If `Y` can't be such targets, or if there is one output only.
         """
+        n_out, dtype = check_integer("n_out", n_out), as_dtype(dtype)
         if n_out < 2:
             raise ValueError("CrossEntropyLoss expects at least 2 outputs, one a class, got 1; "
                              "for one output use BinaryCrossEntropyLoss")

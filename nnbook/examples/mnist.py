@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 
 from ..core.activations import ReLU, Softmax
-from ..core.conventions import Array, Seed, as_batch, as_generator, check_integer
+from ..core.conventions import (Array, Seed, as_batch, as_generator, check_flag,
+                                     check_integer)
 from ..core.layer import DenseLayer
 from ..core.losses import CrossEntropyLoss
 from .xor import OutputPath, check_outputs, optimizer_named, train
@@ -64,7 +65,9 @@ def choose_data(full: bool | None = None, *, note: Callable[[str], object] | Non
     """
     if full is not None and not isinstance(full, (bool, np.bool_)):
         raise TypeError(f"full must be True, False or None, got {type(full).__name__}: {full!r}")
-    say = note if note is not None else _say_nothing
+    if note is not None and not callable(note):
+        raise TypeError(f"note must be a function or None, got {type(note).__name__}")
+    say, progress = note or _say_nothing, check_flag("progress", progress)
     if full is None:
         try:
             digits = load_mnist(full=True, progress=progress)
@@ -177,7 +180,7 @@ def run(*, epochs: int = 20, lr: float = 0.001, batch_size: int = 128, optimizer
         When the loss is no longer finite.
     """
     check_outputs(save, plot)
-    rng, rule = as_generator(seed), optimizer_named(optimizer, lr)
+    rng, rule = as_generator(seed, "seed"), optimizer_named(optimizer, lr)
     cool_down, batch_size = CoolDown(epochs), check_integer("batch_size", batch_size)
     digits = choose_data(full, note=note, progress=progress)
     model = Model(build_network(rng), CrossEntropyLoss(), rule)

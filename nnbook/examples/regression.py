@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..core.activations import Activation, ReLU, Tanh
-from ..core.conventions import (Array, Seed, as_floats, as_generator, check_integer,
-                                     check_number)
+from ..core.conventions import (Array, Seed, as_floats, as_generator, check_finite,
+                                     check_integer, check_number)
 from ..core.layer import DenseLayer
 from ..core.losses import MSELoss
 from .xor import OutputPath, check_outputs, optimizer_named, train
@@ -71,7 +71,7 @@ def build_network(rng: Seed = None, n_hidden: int = 32,
     activation : Activation or None
         Of the hidden units; None is `Tanh`.
     """
-    rng = as_generator(rng)
+    rng, n_hidden = as_generator(rng), check_integer("n_hidden", n_hidden)
     activation = Tanh() if activation is None else activation
     return Sequential(
         DenseLayer(1, n_hidden, activation=activation, rng=rng),
@@ -122,7 +122,7 @@ def run(*, epochs: int = 300, lr: float = 0.005, batch_size: int = 32,
         When the loss is no longer finite.
     """
     check_outputs(save, plot)
-    rng = as_generator(seed)
+    rng = as_generator(seed, "seed")
     X, Y = make_sine(300, rng=rng)
     validation, (X_test, Y_test) = make_sine(100, rng=rng), make_sine(200, rng=rng)
     model = Model(build_network(rng), MSELoss(), optimizer_named(optimizer, lr))
@@ -161,6 +161,8 @@ def broken_line(t: ArrayLike, values: ArrayLike) -> Sequential:
             f"broken_line expects increasing t of shape (n + 1,) and as many values, "
             f"got shapes {t.shape} and {values.shape}"
         )
+    check_finite("t", t)
+    check_finite("values", values)
     slopes = np.diff(values) / np.diff(t)
     hidden = DenseLayer(1, len(slopes), ReLU(), dtype=np.float64)
     output = DenseLayer(len(slopes), 1, dtype=np.float64)

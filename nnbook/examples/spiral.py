@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..core.activations import ReLU, Softmax
-from ..core.conventions import (Array, Seed, as_floats, as_generator, check_integer,
-                                     check_number)
+from ..core.conventions import (Array, Seed, as_floats, as_generator, check_finite,
+                                     check_integer, check_number)
 from ..core.layer import DenseLayer
 from ..core.losses import CrossEntropyLoss
 from .xor import OutputPath, check_outputs, optimizer_named, train
@@ -44,9 +44,13 @@ def spiral_curve(t: ArrayLike, k: ArrayLike, arms: int = 3) -> Array:
     ndarray of float64, shape (m, 2)
         r cos φ and r sin φ.
     """
-    t = as_floats("t", t, np.float64, "spiral_curve")
+    t, k = as_floats("t", t, np.float64, "spiral_curve"), as_floats("k", k, owner="spiral_curve")
+    arms = check_integer("arms", arms)
+    check_finite("t", t)
+    if k.shape not in ((), t.shape) or (k != np.floor(k)).any():
+        raise ValueError(f"spiral_curve expects k as whole numbers of shape () or {t.shape}, got {k}")
     r = INNER_RADIUS + (1 - INNER_RADIUS) * t
-    phi = 2 * np.pi * (t + np.asarray(k) / arms)
+    phi = 2 * np.pi * (t + k / arms)
     return np.stack([r * np.cos(phi), r * np.sin(phi)], axis=-1)
 
 # %% ../../nbs/14_spiral.ipynb #a3cc9144
@@ -93,7 +97,8 @@ def build_network(rng: Seed = None, n_hidden: int = 64, arms: int = 3) -> Sequen
         Where the weights are drawn from.
     n_hidden, arms : int
     """
-    rng = as_generator(rng)
+    rng, arms = as_generator(rng), check_integer("arms", arms)
+    n_hidden = check_integer("n_hidden", n_hidden)
     return Sequential(
         DenseLayer(2, n_hidden, activation=ReLU(), rng=rng),
         DenseLayer(n_hidden, n_hidden, activation=ReLU(), rng=rng),
@@ -144,7 +149,7 @@ def run(*, epochs: int = 150, lr: float = 0.005, batch_size: int = 32,
         When the loss is no longer finite.
     """
     check_outputs(save, plot)
-    rng = as_generator(seed)
+    rng = as_generator(seed, "seed")
     X, Y = make_spiral(150, rng=rng)
     validation, (X_test, Y_test) = make_spiral(50, rng=rng), make_spiral(100, rng=rng)
     model = Model(build_network(rng), CrossEntropyLoss(), optimizer_named(optimizer, lr))

@@ -15,7 +15,7 @@ from typing import NamedTuple, Union
 import numpy as np
 
 from ..core.activations import Sigmoid, Tanh
-from ..core.conventions import Array, Seed, as_generator, check_integer
+from ..core.conventions import Array, Seed, as_generator, check_instance, check_integer
 from ..core.layer import DenseLayer
 from ..core.losses import BinaryCrossEntropyLoss
 from ..core.optimizers import SGD, Adam, Momentum, Optimizer
@@ -63,7 +63,7 @@ def optimizer_named(name: str, lr: float) -> Optimizer:
     >>> optimizer_named("adam", 0.01)
     Adam(lr=0.01)
     """
-    if name not in OPTIMIZERS:
+    if not isinstance(name, str) or name not in OPTIMIZERS:
         raise ValueError(f"optimizer must be one of {', '.join(OPTIMIZERS)}, got {name!r}")
     return OPTIMIZERS[name](lr)
 
@@ -79,6 +79,8 @@ def check_outputs(save: OutputPath = None, plot: OutputPath = None) -> None:
 
     Raises
     ------
+    TypeError
+        If a place is neither text nor a path.
     ValueError
         If the picture's name doesn't end in one of `PICTURE_FORMATS`, or both are one file.
     FileNotFoundError
@@ -88,6 +90,9 @@ def check_outputs(save: OutputPath = None, plot: OutputPath = None) -> None:
     PermissionError
         If a folder may not be written to.
     """
+    for name, given in (("save", save), ("plot", plot)):
+        if not isinstance(given, (str, os.PathLike, type(None))):
+            raise TypeError(f"{name} must be a path or None, got {type(given).__name__}")
     if plot is not None and Path(plot).suffix.lower() not in PICTURE_FORMATS:
         raise ValueError(
             f"plot must end in {' or '.join(PICTURE_FORMATS)}, got {os.fspath(plot)!r}"
@@ -134,12 +139,14 @@ def train(model: Model, X: Array, Y: Array, *, epochs: int, batch_size: int,
 
     Raises
     ------
-    OSError, ValueError
-        From `check_outputs`, before the training.
+    TypeError, ValueError, OSError
+        For arguments that don't fit, before the training.
     TrainingDiverged
         From `Model.fit`.
     """
     check_outputs(save, plot)
+    check_instance("model", model, Model)
+    check_instance("callbacks", callbacks, Iterable)
     epochs = check_integer("epochs", epochs)
     if monitor is None:
         monitor = "loss" if validation_data is None else "val_loss"
@@ -170,7 +177,7 @@ def build_network(rng: Seed = None, n_hidden: int = 8) -> Sequential:
         Where the weights are drawn from.
     n_hidden : int
     """
-    rng = as_generator(rng)
+    rng, n_hidden = as_generator(rng), check_integer("n_hidden", n_hidden)
     return Sequential(
         DenseLayer(2, n_hidden, activation=Tanh(), rng=rng),
         DenseLayer(n_hidden, 1, activation=Sigmoid(), rng=rng),
@@ -216,7 +223,7 @@ def run(*, epochs: int = 300, lr: float = 0.1, batch_size: int = 4,
     TrainingDiverged
         When the loss is no longer finite.
     """
-    rng = as_generator(seed)
+    rng = as_generator(seed, "seed")
     X, Y = make_xor()
     model = Model(build_network(rng), BinaryCrossEntropyLoss(), optimizer_named(optimizer, lr))
     history = train(model, X, Y, epochs=epochs, batch_size=batch_size, seed=rng,

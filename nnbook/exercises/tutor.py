@@ -722,7 +722,7 @@ def hint(name: str) -> None:
 # %% ../../nbs/A15_exercises.ipynb #ex15find
 def find(name: str) -> Exercise:
     """The exercise of that name, or an error with names that are like it."""
-    if name not in EXERCISES:
+    if not isinstance(name, str) or name not in EXERCISES:
         close = difflib.get_close_matches(str(name), EXERCISES, n=3, cutoff=0.4)
         like = f"; did you mean {' or '.join(map(repr, close))}?" if close else ""
         raise ValueError(f"there is no exercise {name!r}{like}")

@@ -346,9 +346,11 @@ def _write_npz(path: Path, arrays: dict[str, Any]) -> None:
             file.flush()
             os.fsync(file.fileno())
         os.replace(beside, path)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             os.unlink(beside)
+        if isinstance(error, OSError):
+            error.filename = str(path)  # a full disk names no file, a missing folder the one beside
         raise
 
 # %% ../../nbs/12_model.ipynb #ba70e4c9

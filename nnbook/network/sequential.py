@@ -19,6 +19,7 @@ from nnbook.core.conventions import (
     Component,
     aligned_zeros,
     as_dtype,
+    check_flag,
     check_instance,
 )
 from ..core.layer import Layer, _copy_into
@@ -122,6 +123,7 @@ class Sequential(Component):
 
         With `logits` the last layer stops before its activation; `backward` then starts there.
         """
+        logits = check_flag("logits", logits)
         for layer in self.layers[:-1]:
             X = layer.forward(X)
         last: Any = self.layers[-1]
@@ -133,6 +135,7 @@ class Sequential(Component):
 
         Returns ∂ℓᵢ/∂xᵢ, shape (m, n_in), or None if it is not wanted.
         """
+        want_dX = check_flag("want_dX", want_dX)
         signal: Any = dY
         for layer in self.layers[:0:-1]:
             signal = layer.backward(signal)

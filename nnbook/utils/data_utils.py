@@ -9,6 +9,7 @@ __all__ = ['MNIST_FILES', 'MNIST_MIRRORS', 'shuffle', 'batches', 'one_hot', 'quo
 # %% ../../nbs/09_data.ipynb #86f70f0a
 import contextlib
 import importlib.util
+import itertools
 import math
 import os
 import time
@@ -494,21 +495,73 @@ def _pooch(purpose: str) -> Any:
 def _reason(error: Exception) -> str:
     """Why a download failed, in a few words."""
     response = getattr(error, "response", None)
+    if type(error).__name__ == "TooManyRedirects":
+        return "one address sends to the next, without end"
     if response is not None:
         return f"the server answered {response.status_code} {response.reason}"
     if "timed out" in str(error).lower():
         return "the server fell silent"
     if isinstance(error, OSError):
         return f"no connection, or it broke off ({type(error).__name__})"
-    return "not the bytes that were expected (wrong sha256)"
+    what = str(error) if isinstance(error, DataFileError) else "wrong sha256"
+    return f"not the bytes that were expected ({what})"
+
+
+def _status(error: Exception) -> int | None:
+    """What the server answered, in HTTP's numbers."""
+    return getattr(getattr(error, "response", None), "status_code", None)
 
 
 def _may_pass(error: Exception) -> bool:
     """Whether the same request may succeed in a moment."""
-    response = getattr(error, "response", None)
-    if response is not None:
-        return bool(response.status_code >= 500 or response.status_code == 429)
+    status = _status(error)
+    if status is not None:
+        return status >= 500 or status == 429
     return type(error).__name__ == "ChunkedEncodingError"  # the body broke off
+
+# %% ../../nbs/09_data.ipynb #ch09fetchcode
+#: No file of a data set in this format is longer: what goes on beyond is something else.
+_LARGEST = 200_000_000
+
+
+class _Fetch:
+    """Fetches for pooch; what one attempt got before it broke off, the next one need not."""
+
+    def __init__(self, part: Path, timeout: float, progress: bool) -> None:
+        self.part, self.timeout = part, (min(timeout, 10.0), timeout)
+        self.progress = progress and importlib.util.find_spec("tqdm") is not None
+
+    def __call__(self, url: str, output: str, pooch: Any) -> None:
+        requests = importlib.import_module("requests")
+        got = self.part.read_bytes() if self.part.exists() else b""
+        headers = {"Accept-Encoding": "identity"}
+        if got:
+            headers["Range"] = f"bytes={len(got)}-"
+        with requests.get(url, headers=headers, stream=True, timeout=self.timeout) as response:
+            response.raise_for_status()
+            if response.status_code != 206:
+                got = b""  # this server begins at the beginning all the same
+            response.raw.headers.pop("Content-Encoding", None)  # the bytes as they come: no bomb goes off
+            length = response.headers.get("Content-Length", "")
+            total = len(got) + int(length) if length.isdecimal() else None
+            try:
+                with open(output, "wb") as file, self._bar(total) as bar:
+                    for chunk in itertools.chain([got], response.iter_content(1 << 12)):
+                        file.write(chunk)
+                        if bar is not None:
+                            bar.update(len(chunk))
+                        if file.tell() > _LARGEST:
+                            raise DataFileError(f"longer than {_LARGEST:,} bytes")
+            except (requests.RequestException, KeyboardInterrupt):
+                with contextlib.suppress(OSError):
+                    os.replace(output, self.part)  # in one piece, like the file itself
+                raise
+
+    def _bar(self, total: int | None) -> Any:
+        if not self.progress:
+            return contextlib.nullcontext()
+        tqdm = importlib.import_module("tqdm").tqdm
+        return tqdm(total=total, ncols=79, unit="B", unit_scale=True)
 
 # %% ../../nbs/09_data.ipynb #ch09downloadcode
 def _download(archive: Archive, folder: Path, mirrors: Sequence[str], timeout: float,
@@ -518,23 +571,29 @@ def _download(archive: Archive, folder: Path, mirrors: Sequence[str], timeout: f
         folder.mkdir(parents=True, exist_ok=True)
     pooch = _pooch(f"{problem}; to download it")
     requests = importlib.import_module("requests")  # which pooch downloads with
-    downloader = pooch.HTTPDownloader(
-        progressbar=progress and importlib.util.find_spec("tqdm") is not None, chunk_size=1 << 16,
-        timeout=(min(timeout, 10.0), timeout), headers={"Accept-Encoding": "identity"})
+    part = folder / f"{archive.name}.part"
+    fetch = _Fetch(part, timeout, progress)
     tried, waiting = [], list(mirrors)
     for pause in (0.0, 1.0, 2.0):
         time.sleep(pause if waiting else 0.0)
         for mirror in list(waiting):
             url = f"{mirror.rstrip('/')}/{archive.name}"
+            whole = not part.exists()
             try:
                 with _quiet(pooch.get_logger(), not progress):
                     pooch.retrieve(url, f"sha256:{archive.archive_sha256}", archive.name, folder,
-                                   downloader=downloader)
+                                   downloader=fetch)
+                part.unlink(missing_ok=True)
                 return [mirror, *(other for other in mirrors if other != mirror)]
             except (requests.RequestException, ValueError) as error:
                 tried.append(f"  {url}: {_reason(error)}")
-                if not _may_pass(error):
+                wrong = isinstance(error, ValueError) or _status(error) == 416
+                if wrong:
+                    part.unlink(missing_ok=True)  # it was of another file, or is wrong as a whole
+                if not (_may_pass(error) or (wrong and not whole)):
                     waiting.remove(mirror)
+            except OSError as error:  # the cache's disk is full, or may not be written to
+                raise DownloadError(f"{problem}, and it can't be kept in {folder}: {error}") from None
     raise DownloadError("\n".join([
         f"{problem}, and no mirror could provide it:", *(tried or ["  (no mirror was named)"]),
         "Try again with a network connection; or put the original .gz files into the folder",
@@ -653,6 +712,7 @@ def load_mnist(full: bool = False, *, cache: Union[str, "os.PathLike[str]", None
         if cache is not None and not isinstance(cache, (str, os.PathLike)):
             raise TypeError(f"cache must be a path or None, got {type(cache).__name__}")
         timeout = check_number("timeout", timeout, 0, open_low=True)
+        progress = check_flag("progress", progress)
         arrays = _full_set(_cache_folder(cache), mirrors, files, timeout, progress)
     else:
         from importlib import resources

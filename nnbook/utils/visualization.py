@@ -11,7 +11,7 @@ __all__ = ['exponential_average', 'plot_history', 'save_history', 'decision_grid
 import copy
 import math
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal, Union, cast
 
 import numpy as np
@@ -146,6 +146,7 @@ def plot_history(
     curves = {name: _curve(name, values) for name, values in history.items()}
     if metrics is None:
         metrics = list(dict.fromkeys(name.removeprefix("val_") for name in curves))
+    check_instance("metrics", metrics, Iterable)
     names = [metrics] if isinstance(metrics, str) else list(metrics)
     missing = [name for name in names if name not in curves and f"val_{name}" not in curves]
     if missing or not names:
@@ -195,9 +196,20 @@ def save_history(
     history : mapping of str to list of float
     path : path
         Its ending, such as ``.png`` or ``.pdf``, decides the format.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `plot_history`, and if `path` is none or ends in no format of a picture.
     """
     from matplotlib import pyplot
+    from matplotlib.backend_bases import FigureCanvasBase
 
+    if not isinstance(path, (str, os.PathLike)):
+        raise TypeError(f"path must be text or a pathlib.Path, got {type(path).__name__}")
+    formats = FigureCanvasBase.get_supported_filetypes()
+    if os.path.splitext(path)[1].lower().removeprefix(".") not in formats:
+        raise ValueError(f"path must end in one of .{', .'.join(formats)}, got {os.fspath(path)!r}")
     with pyplot.style.context("nnbook.utils.book"):
         figure = plot_history(history)
         figure.savefig(path)
@@ -306,6 +318,8 @@ def _predicted(model: Any, X: Array) -> Array:
         raise ValueError(
             f"model must give {len(X)} points as many classes, got shape {classes.shape}"
         )
+    if classes.dtype.kind not in "biu":
+        raise TypeError(f"model must give integers as classes, got {classes.dtype}")
     return classes
 
 
@@ -409,6 +423,8 @@ def plot_confusion_matrix(
     The shade is always the share of the row, so that classes of different size compare.
     Explained in :ref:`ch-visualization`.
     """
+    if names is not None and (isinstance(names, str) or not isinstance(names, Iterable)):
+        raise TypeError(f"names must be a list of text, got {type(names).__name__}")
     classes = _chosen(labels, *_label_pair(y_true, y_pred))
     C = confusion_matrix(y_true, y_pred, labels=classes, normalize=normalize)
     share = confusion_matrix(y_true, y_pred, labels=classes, normalize="true")
@@ -466,7 +482,7 @@ def _images(name: str, images: ArrayLike, shape: tuple[int, int] | None) -> Arra
 def _shape(shape: Any) -> tuple[int, int]:
     if not isinstance(shape, (tuple, list)) or len(shape) != 2:
         raise TypeError(f"shape must be a pair (height, width), got {shape!r}")
-    return check_integer("height", shape[0]), check_integer("width", shape[1])
+    return check_integer("shape's height", shape[0]), check_integer("shape's width", shape[1])
 
 
 def _clear(ax: "Axes") -> None:

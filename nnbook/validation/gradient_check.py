@@ -19,6 +19,7 @@ from nnbook.core.conventions import (
     as_floats,
     as_generator,
     check_finite,
+    check_flag,
     check_integer,
     check_number,
 )
@@ -184,7 +185,7 @@ def gradient_check_layer(
         If `X` is no batch for the layer, or `dY` has another shape than its output.
     """
     _check_subject("layer", layer, ("astype", "forward", "backward", "params", "grads"))
-    tolerance = check_number("tolerance", tolerance, 0)
+    verbose, tolerance = check_flag("verbose", verbose), check_number("tolerance", tolerance, 0)
     layer = layer.astype(np.float64)
     X = as_batch("X", X, dtype=np.float64, owner="gradient_check_layer")
     dY = as_floats("dY", dY, np.float64, "gradient_check_layer")
@@ -272,7 +273,7 @@ def gradient_check_model(
         If X and Y don't fit the model, or `per_parameter` is no positive integer.
     """
     _check_subject("model", model, ("astype", "cost", "cost_and_gradient", "network"))
-    tolerance = check_number("tolerance", tolerance, 0)
+    verbose, tolerance = check_flag("verbose", verbose), check_number("tolerance", tolerance, 0)
     model = model.astype(np.float64)
     rng = as_generator(rng)
     if per_parameter is not None:
