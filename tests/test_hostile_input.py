@@ -121,6 +121,12 @@ def archives(path: Path):
     yield "compressed", archive_of(good, zipfile.ZIP_DEFLATED)
     yield "a bomb", archive_of({**good, "theta.npy": npy(said("(75_000_000,)"), bytes(300_000_000))}, zipfile.ZIP_DEFLATED)
     yield "a bomb beside", archive_of({**good, "beside.npy": bytes(300_000_000)}, zipfile.ZIP_DEFLATED)
+    with io.BytesIO() as file:
+        with zipfile.ZipFile(file, "w") as archive:
+            for name, data in [*good.items(), ("beside.npy", npy(said("(1_000_000,)"), bytes(4_000_000)))]:
+                archive.writestr(name, data)
+            archive.filelist.extend([archive.getinfo("beside.npy")] * 3000)
+        yield "one block three thousand times", file.getvalue()
     yield "many members", archive_of({**good, **{f"{k}.npy": b"" for k in range(3000)}})
     whole = bytearray(archive_of(good))
     for at in range(len(whole) - 4):  # every size in the directories, claiming four gigabytes
