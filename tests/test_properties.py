@@ -37,7 +37,7 @@ from nnbook import (
     shuffle,
     train_test_split,
 )
-from nnbook.core import activations
+from nnbook.core import Layer, Loss, Optimizer, activations
 from nnbook.examples import mnist, regression, spiral, xor
 from nnbook.utils.data_utils import evenly_spread, quotas
 
@@ -610,3 +610,12 @@ def test_adam_does_not_see_the_size_of_the_gradient(size, seed):
         one.step(theta, grad)
         other.step(scaled, size * grad)
     np.testing.assert_allclose(scaled, theta, rtol=1e-9, atol=1e-12)
+
+
+def test_the_base_classes_compute_nothing():
+    layer = Layer(2, 3, {"W": (2, 3)})
+    for call in (lambda: layer.forward(np.ones((1, 2))), lambda: layer.backward(np.ones((1, 3))),
+                 lambda: Loss().per_example(np.ones((1, 1)), np.ones((1, 1))),
+                 lambda: Optimizer(0.1).update(np.ones(1), np.ones(1), 0.1)):
+        with pytest.raises(NotImplementedError):
+            call()
