@@ -18,7 +18,7 @@ from typing import Any
 
 from nnbook.validation.equations import syntax as sx
 from nnbook.validation.equations.compare import Equation, check_relation
-from nnbook.validation.equations.grammar import EquationError, caret
+from nnbook.validation.equations.grammar import EquationError, caret, latex_parser
 from nnbook.validation.equations.names import binding_name
 from nnbook.validation.equations.values import Quantities, describe
 
@@ -320,6 +320,7 @@ def check_equation(
     """
     __tracebackhide__ = True
     latex, path = find_display(label, notebook)
+    latex_parser()  # built once: that time is no check's
     start = time.process_time()
     try:
         checked = check_latex(latex, latex_bindings, after=after, approx=approx, **bindings)
