@@ -55,7 +55,7 @@ $(BUILT): $(READY) $(SOURCES)
 	@touch $@
 
 test: $(BUILT) ## Everything: sync, stored outputs, unit tests, doctests, wheel and sdist, the built site
-	@$(PY) -m pytest -q -n $(JOBS) --dist loadfile --nbval --doctest-modules nbs nnbook tests
+	@$(PY) -m pytest -q -n $(JOBS) --dist loadfile --no-loadscope-reorder --nbval --doctest-modules nbs nnbook tests
 
 chapter: $(READY) ## All that a changed chapter needs, in two minutes: CHAPTERS=03, or "03 12"
 	@if [ -z "$(CHAPTERS)" ]; then echo 'Which chapter? make chapter CHAPTERS=03' >&2; exit 1; fi

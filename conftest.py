@@ -11,11 +11,20 @@ def pytest_itemcollected(item):
         cell.execution_count = 0
 
 
+# Files that take minutes begin, so that no process of several is left alone with one at the end.
+LONG = ("test_run_chapters.py", "test_run_in_page.py", "test_site.py", "16_mnist.ipynb", "test_oracle.py")
+
+
 def pytest_collection_modifyitems(items):
     """Keep the cells of a notebook in the order of the page: the tests come in a random one."""
-    cells = [item for item in items if hasattr(item, "cell")]
-    cells.sort(key=lambda item: (str(item.path), item.cell_num))
-    items[:] = cells + [item for item in items if not hasattr(item, "cell")]
+
+    def place(item):
+        name = item.path.name
+        long = LONG.index(name) if name in LONG else len(LONG)
+        cell = hasattr(item, "cell")
+        return long, not cell, (name, item.cell_num) if cell else ("", 0)
+
+    items.sort(key=place)
 
 
 def pytest_terminal_summary(terminalreporter, exitstatus, config):

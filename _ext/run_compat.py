@@ -37,7 +37,7 @@ TESTS = ROOT / "tests"
 ENDS = ("oldest", "newest")
 TOOLS = ("pytest", "pytest-randomly", "pytest-xdist", "hypothesis")
 # What the tests of the package use beside the package.
-HELPERS = ("conftest.py", "browser.py", "fixtures")
+HELPERS = ("conftest.py", "browser.py", "faults.py", "fixtures")
 
 # The unit tests that need NumPy and no other requirement, and take seconds; and the others that
 # need neither notebooks nor site.

@@ -17,11 +17,15 @@ def recorded(terminalreporter, name):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """Print what tests/test_compatibility.py ran with, and what tests/test_site.py measured."""
+    """Print what the tests of compatibility, of running in the page, and of the site have measured."""
     if versions := recorded(terminalreporter, "compatible"):
         terminalreporter.section("the wheel beside other releases")
         for line in sorted(versions):
             terminalreporter.write_line(line)
+    if runs := recorded(terminalreporter, "run"):
+        terminalreporter.section("run in the page: cells, seconds to the first result and to the last")
+        for name, cells, first, last in sorted(runs):
+            terminalreporter.write_line(f"{cells:5} {first:6.1f} s {last:6.1f} s  {name}")
     rows = recorded(terminalreporter, "page")
     if not rows:
         return

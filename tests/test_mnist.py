@@ -239,7 +239,7 @@ def test_run_has_the_defaults_of_the_users_command():
         ({"batch_size": 0}, "batch_size"),
         ({"lr": 0.0}, "lr"),
         ({"optimizer": "rmsprop"}, "optimizer"),
-        ({"seed": -1}, "rng"),
+        ({"seed": -1}, "seed"),
         ({"plot": "curves.bmp"}, "plot"),
     ],
 )

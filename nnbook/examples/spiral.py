@@ -43,6 +43,11 @@ def spiral_curve(t: ArrayLike, k: ArrayLike, arms: int = 3) -> Array:
     -------
     ndarray of float64, shape (m, 2)
         r cos φ and r sin φ.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument holds no numbers of its kind, or the shapes differ.
     """
     t, k = as_floats("t", t, np.float64, "spiral_curve"), as_floats("k", k, owner="spiral_curve")
     arms = check_integer("arms", arms)
