@@ -12,7 +12,13 @@ def pytest_itemcollected(item):
 
 
 # Files that take minutes begin, so that no process of several is left alone with one at the end.
-LONG = ("test_run_chapters.py", "test_run_in_page.py", "test_site.py", "16_mnist.ipynb", "test_oracle.py")
+LONG = (
+    "test_run_chapters.py",
+    "test_run_in_page.py",
+    "test_site.py",
+    "16_mnist.ipynb",
+    "test_oracle.py",
+)
 
 
 def pytest_collection_modifyitems(items):
