@@ -610,11 +610,14 @@ def test_a_partial_file_is_resumed_the_next_time_and_from_another_mirror(server,
 
 
 def test_ctrl_c_keeps_the_part(server, tmp_path, monkeypatch):
+    # a shell that starts a program in the background has it ignore Ctrl-C
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     with monkeypatch.context() as patch:
         bar = SimpleNamespace(update=lambda n: n and signal.raise_signal(signal.SIGINT))
         patch.setattr(data_utils._Fetch, "_bar", lambda *_: contextlib.nullcontext(bar))
         with pytest.raises(KeyboardInterrupt):
             load(server, tmp_path, "ranged")
+    signal.signal(signal.SIGINT, before)
     kept = (tmp_path / "mnist" / f"{FILES[0].name}.part").read_bytes()
     assert kept and PACKED[FILES[0].name].startswith(kept)
     check_small(load(server, tmp_path, "ranged"))

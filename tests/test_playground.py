@@ -108,6 +108,15 @@ def test_every_control_is_explained_and_leads_to_its_chapter(visit, site):
         assert len(said.inner_text(timeout=5_000) or said.text_content()) > 40, name
 
 
+def numbers_at_rest(seen):
+    """The numbers, once they have stayed the same for a second: a busy machine takes its time."""
+    numbers = None
+    while numbers != (now := seen.numbers()):
+        numbers = now
+        seen.page.wait_for_timeout(1000)
+    return numbers
+
+
 def test_reader_trains_changes_pauses_and_starts_again(play):
     seen = play()
     before, (at_first, *_) = seen.pixels(), seen.numbers()
@@ -122,8 +131,7 @@ def test_reader_trains_changes_pauses_and_starts_again(play):
     seen.press("Pause")
     seen.await_status("Paused.")
     seen.press("One epoch")
-    seen.page.wait_for_timeout(200)
-    (epoch, *_), picture = seen.numbers(), seen.pixels()
+    (epoch, *_), picture = numbers_at_rest(seen), seen.pixels()
     seen.press("One epoch")
     seen.await_numbers(f"epoch === {epoch + 1}")
     seen.press("Start again")
