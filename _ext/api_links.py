@@ -2,7 +2,8 @@
 
 A cell that becomes part of the package gets an address for each name that it defines, and a line
 that leads to the names' entries; a name without an entry fails the strict build. Beside each
-entry, a link leads back to the cell, which stands where the chapter has derived it.
+entry, a link leads back to the cell, which stands where the chapter has derived it. What says
+nothing to a reader is left out of the reference.
 """
 
 from __future__ import annotations
@@ -77,7 +78,15 @@ def link_entries(app: Sphinx, doctree: nodes.document, page: str) -> None:
         signature += link
 
 
+def without_aliases(
+    app: Sphinx, what: str, name: str, obj: Any, skip: bool, options: Any
+) -> bool | None:
+    """Leave out the fields of named tuples: the docstring of the class tells what they are."""
+    return True if str(getattr(obj, "__doc__", "")).startswith("Alias for field number") else None
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
+    app.connect("autodoc-skip-member", without_aliases)
     app.connect("doctree-read", link_cells)
     app.connect("doctree-resolved", link_entries)
     return {"version": "1", "parallel_read_safe": True}

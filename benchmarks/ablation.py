@@ -11,16 +11,18 @@ from programs import Program
 from tasks import batch_order
 
 BETA1, BETA2, EPS = 0.9, 0.999, 1e-8
+PIECE, FADED = 2**16, 2**20  # as in nnbook.core.optimizers
 
 
 class Lean(Program):
-    """float32, one flat θ, Adam in ten operations in place, W stored (n_in, n_out)."""
+    """float32, one flat θ, Adam in ten operations in place and in pieces, W stored (n_in, n_out)."""
 
     dtype: Any = np.float32
     transposed = False     # W stored (n_out, n_in)
     divide_late = False    # dW = (XᵀdZ)/m instead of Xᵀ(dZ/m)
     keep = False           # buffers kept from step to step
     assign = False         # ReLU's derivative by boolean assignment
+    forget = True          # what has faded becomes zero
 
     def build(self) -> None:
         self.X = self.X.astype(self.dtype)
@@ -80,8 +82,17 @@ class Lean(Program):
                 else:
                     dZ = np.multiply(dA, A[l] > 0, out=self.out(("dZ", l), dA.shape))
         self.t += 1
-        self.adam(self.theta, self.grad, self.M, self.V, self.s)
+        for here in self.pieces():
+            theta = self.theta[here]
+            self.adam(theta, self.grad[here], self.M[here], self.V[here], self.s[:theta.size])
+        if self.forget and self.t % 64 == 0:
+            for vector in (self.M, self.V):
+                vector[np.abs(vector) < FADED * np.finfo(self.dtype).tiny] = 0
         return loss
+
+    def pieces(self) -> list[slice]:
+        """The parts of θ that Adam goes through one after the other."""
+        return [slice(start, start + PIECE) for start in range(0, self.theta.size, PIECE)]
 
     def adam(self, theta: np.ndarray, g: np.ndarray, M: np.ndarray, V: np.ndarray,
              s: np.ndarray) -> None:
@@ -127,10 +138,18 @@ class Float64(Lean):
     dtype = np.float64
 
 
+class FadedKept(Lean):
+    forget = False
+
+
+class AdamInOnePiece(Lean):
+    def pieces(self) -> list[slice]:
+        return [slice(None)]
+
+
 class AdamByMatrix(Lean):
-    def adam(self, *vectors: np.ndarray) -> None:
-        for here in self.slices:
-            super().adam(*(vector[here] for vector in vectors))
+    def pieces(self) -> list[slice]:
+        return self.slices
 
 
 class AdamAsPrinted(Lean):
@@ -138,7 +157,7 @@ class AdamAsPrinted(Lean):
 
     def adam(self, theta: np.ndarray, g: np.ndarray, M: np.ndarray, V: np.ndarray,
              s: np.ndarray) -> None:
-        s2 = self.s2
+        s2 = self.s2[:s.size]
         M *= BETA1
         np.multiply(g, 1 - BETA1, out=s)
         M += s
@@ -169,6 +188,8 @@ VARIANTS: dict[str, type[Program]] = {
     "nnbook's arithmetic alone": Lean,
     "with buffers kept": KeptBuffers,
     "Adam matrix by matrix": AdamByMatrix,
+    "Adam in one piece": AdamInOnePiece,
+    "what has faded is kept": FadedKept,
     "dW divided by m, not dZ": DividedLate,
     "W stored (n_out, n_in)": Transposed,
     "ReLU's mask by assignment": Assigned,

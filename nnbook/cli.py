@@ -21,7 +21,7 @@ from . import __version__
 from .examples.xor import OPTIMIZERS, PICTURE_FORMATS, OutputPath, check_outputs
 
 # %% ../nbs/A3_command_line.ipynb #0d850b66
-#: What can be trained: the name of a module of `nnbook.examples`, and what help says about it.
+#: What can be trained, by its module in `nnbook.examples`, and what help says about it.
 EXPERIMENTS = {
     "xor": "exclusive or, the four points that no line separates",
     "spiral": "three spiral arms, told apart",

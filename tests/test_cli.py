@@ -331,3 +331,7 @@ def test_an_old_file_is_not_taken_for_a_new_one(tmp_path, monkeypatch, capsys):
     replace_run(monkeypatch, "xor", interrupt)
     assert cli.main(["xor", "--save", str(place)]) == 130
     assert "nothing was saved" in capsys.readouterr().err and place.read_bytes() == b"old"
+
+
+def test_the_module_behind_python_m_can_be_imported():
+    assert importlib.import_module("nnbook.__main__").main is cli.main

@@ -252,6 +252,7 @@ REFUSED = [
     ("half a bound", r"a = \sum_{i=1}^{n} x_i", dict(a=1, x=z, n=2.5), "2.5 is no index"),
     ("two digits below", r"a = x_12", dict(a=1, x=z), "braces around a script of two digits"),
     ("uneven rows", r"W = \begin{bmatrix} 1 & 2 \\ 3 \end{bmatrix}", dict(W=np.ones((2, 2))), "differ in length"),
+    ("a matrix closed by another", r"W = \begin{bmatrix} 1 & 2 \end{pmatrix}", dict(W=np.ones((1, 2))), "pmatrix"),
     ("transpose of nothing", r"a = \top", dict(a=1), "is a superscript"),
     ("right without left", r"a = b \right)", dict(a=1, b=1), r"this \\right has no \\left"),
     ("a tie", r"c = \arg\max_k x_k", dict(c=1, x=np.ones(2)), "a tie"),
@@ -441,6 +442,9 @@ def test_label_that_is_missing_or_there_twice(book):
     notebook(book / "05_x.ipynb", SUM, SUM)
     with pytest.raises(EquationError, match="two displays labelled eq-sum"):
         check_equation("eq-sum", a=1, b=2, c=3)
+    for label in (5, None, ["eq-sum"]):
+        with pytest.raises(EquationError, match="a label is text"):
+            check_equation(label, a=1, b=2, c=3)
 
 
 def test_what_lies_beside_the_notebook_raises_nothing_bare(book):

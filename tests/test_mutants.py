@@ -6,6 +6,8 @@ import io
 import json
 import os
 import re
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 
@@ -260,3 +262,20 @@ def test_a_mutant_is_missed_when_every_check_of_its_display_misses_it(tmp_path):
         line("c = -a", "c = b") + line("c = b"), encoding="utf-8"
     )
     assert [mutant["latex"] for mutant in ledger.entries(tmp_path)["eq-x"].missed] == ["c = b"]
+
+
+def test_a_process_that_is_told_to_tries_the_mutants_of_what_it_checks():
+    program = """
+from nnbook.validation.equations import check, check_latex
+observe, = check.OBSERVERS
+print(observe("c = a", None, c=2.0, a=2.0)["caught"])
+"""
+    found = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"NNBOOK_MUTANTS": "1"},
+        text=True,
+        capture_output=True,
+        timeout=120,
+    )
+    assert found.returncode == 0, found.stderr
+    assert int(found.stdout) > 0

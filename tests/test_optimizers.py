@@ -260,6 +260,60 @@ def test_float32_adam_stays_close_to_float64(rng):
     np.testing.assert_allclose(single, double, atol=2e-6)
 
 
+# --- what has faded, and long vectors ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("make", [lambda: Momentum(0.1), lambda: Adam(0.001, beta1=0.8, beta2=0.85)])
+def test_what_has_faded_becomes_zero_before_it_is_subnormal(make, dtype):
+    tiny = np.finfo(dtype).tiny
+    optimizer, theta, gradient = make(), np.ones(3, dtype), np.array([1, 1e-3, 0], dtype)
+    optimizer.step(theta, gradient)
+    while any(vector.any() for vector in optimizer.state.values()):
+        optimizer.step(theta, np.zeros(3, dtype))
+        for vector in optimizer.state.values():
+            assert ((vector == 0) | (vector >= tiny)).all()
+        assert optimizer.t < 30_000
+
+
+@pytest.mark.parametrize("make", [lambda: Momentum(0.1), lambda: Adam(0.001)])
+def test_what_has_not_faded_stays(make, rng):
+    optimizer, theta = make(), rng.normal(size=6)
+    for _ in range(63):
+        optimizer.step(theta, rng.normal(size=6))
+    before = {name: vector.copy() for name, vector in optimizer.state.items()}
+    for vector in optimizer.state.values():
+        vector[0] = 1e-300  # faded in float64 is below 2.4e-302
+    optimizer.step(theta, np.zeros(6))
+    for name, vector in optimizer.state.items():
+        assert 0 < vector[0] < 1e-299 and np.sign(vector[1:]).tolist() == np.sign(before[name][1:]).tolist()
+
+
+@pytest.mark.parametrize("size", [1, 2**16 - 1, 2**16, 2**16 + 1, 3 * 2**16 + 5])
+def test_a_long_vector_moves_as_its_parts_do(size, rng):
+    whole = rng.normal(size=size).astype(np.float32)
+    parts = np.array_split(whole.copy(), 7)
+    one, others = Adam(0.01), [Adam(0.01) for _ in parts]
+    for _ in range(3):
+        gradient = rng.normal(size=size).astype(np.float32)
+        one.step(whole, gradient)
+        for optimizer, part, g in zip(others, parts, np.array_split(gradient, 7), strict=True):
+            optimizer.step(part, g)
+    assert (whole == np.concatenate(parts)).all()
+
+
+@pytest.mark.parametrize("shape", [(), (0,), (3, 4), (2, 3, 4)])
+def test_adam_moves_arrays_of_any_shape(shape, rng):
+    theta, flat, gradient = rng.normal(size=shape), None, rng.normal(size=shape)
+    theta = np.asarray(theta)
+    flat = theta.reshape(-1).copy()
+    one, other = Adam(0.01), Adam(0.01)
+    for _ in range(3):
+        one.step(theta, np.asarray(gradient))
+        other.step(flat, np.asarray(gradient).reshape(-1))
+    assert (theta.reshape(-1) == flat).all()
+
+
 # --- the count of steps, schedules, reset -------------------------------------------------------
 
 

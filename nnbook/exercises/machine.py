@@ -326,69 +326,71 @@ exercise(
     ),
 )
 
-# %% ../../nbs/A17_machine.ipynb #ex17macr
-def unrolled(C: Array) -> tuple[Array, Array]:
-    """True and predicted classes that have this confusion matrix."""
-    true, predicted = (number.ravel() for number in np.indices(C.shape))
-    return np.repeat(true, C.ravel()), np.repeat(predicted, C.ravel())
+# %% ../../nbs/A17_machine.ipynb #ex17topk
+def best(A: Array, k: int) -> Array:
+    """The k most probable classes of each row."""
+    first: Array = np.argsort(A, axis=1)[:, ::-1][:, :k]
+    return first
 
 
-def averages(C: Array, how: str = "macro") -> tuple[float, float, float]:
-    """Precision, recall and F1, averaged by the package."""
-    kept: dict[str, Any] = {
-        "average": how, "labels": np.arange(len(C)), "zero_division": 0}
-    found = [float(metric(*unrolled(C), **kept)) for metric in (precision, recall, f1_score)]
-    return found[0], found[1], found[2]
+def found(places: Array, labels: Array) -> Array:
+    """Which of the places hold the label of their row."""
+    hits: Array = places == labels[:, None]
+    return hits
 
 
-def without_undefined(C: Array) -> tuple[Any, Any]:
-    """Precision and recall, averaged over the classes that have them."""
-    hits = np.diag(C)
-    with np.errstate(invalid="ignore"):
-        return np.nanmean(hits / C.sum(axis=0)), np.nanmean(hits / C.sum(axis=1))
+def any_in_row(places: Array, labels: Array) -> float:
+    return float(found(places, labels).any(axis=1).mean())
 
 
-def by_averages(mean: Callable[[float, float], float]) -> Callable[[Array], dict[str, float]]:
-    """An F1 that is a mean of the averaged precision and the averaged recall."""
-    return lambda C: {"F1": mean(*averages(C)[:2])}
+def rank(A: Array, labels: Array) -> Array:
+    """How many classes are more probable than the right one."""
+    number: Array = (A > A[np.arange(len(A)), labels][:, None]).sum(axis=1)
+    return number
+
+
+def answers(rng: np.random.Generator, m: int, K: int) -> tuple[Array, Array]:
+    """Probabilities, and labels that they favour."""
+    labels = rng.integers(K, size=m)
+    A = rng.random((m, K)) + 0.4 * np.eye(K)[labels]
+    return A / A.sum(axis=1, keepdims=True), labels
 
 
 exercise(
-    "macro-averages",
-    asks="a function of the confusion matrix C that returns macro precision, recall and "
-         "F1",
-    right=lambda C: averages(C),
-    parts=("precision", "recall", "F1"),
+    "top-k",
+    asks="a function of A, labels and k that returns a share",
+    right=lambda A, labels, k: float(np.mean(rank(A, labels) < k)),
     cases=lambda rng: {
-        "three classes": (np.array([[50, 3, 7], [4, 20, 1], [0, 2, 5]]),),
-        "two classes": (np.array([[90, 6], [3, 11]]),),
-        "a class that is never predicted": (np.array([[8, 0, 2], [3, 0, 1], [1, 0, 5]]),),
-        "a class that does not occur": (np.array([[8, 1, 2], [0, 0, 0], [1, 2, 5]]),),
+        "nine rows of four, k = 1": (*answers(rng, 9, 4), 1),
+        "nine rows of four, k = 2": (*answers(rng, 9, 4), 2),
+        "six rows of six, k = 3": (*answers(rng, 6, 6), 3),
+        "k = K": (*answers(rng, 5, 3), 3),
     },
-    verified="against the package, for two and three classes, one of which is never "
-             "predicted or does not occur",
+    numbers=lambda A, labels, k: {"m": len(A), "k": k},
+    verified="for k of 1, 2 and 3, and for k = K, where every answer is right",
     mistakes={
-        "precision and recall have changed places. Rows are the true classes: precision "
-        "divides by the sum of a column, recall by that of a row":
-            lambda C: averages(C.T),
-        "this is the accuracy, three times: adding up the counts of all classes first "
-        "gives micro averages": lambda C: averages(C, "micro"),
-        "the classes are weighted with how frequent they are; in a macro average each "
-        "counts the same": lambda C: averages(C, "weighted"),
-        "0/0 is left out of the mean; here it counts as 0":
-            lambda C: dict(zip(("precision", "recall"), without_undefined(C))),
-        "your F1 is the arithmetic mean of precision and recall; it is the harmonic one, "
-        "2PR/(P + R), class by class": by_averages(lambda P, R: (P + R) / 2),
-        "your F1 is the harmonic mean of the averaged precision and recall. Macro F1 is "
-        "the other way round: F1 of each class first, and then the mean":
-            by_averages(lambda P, R: 2 * P * R / (P + R)),
+        "this sorts down the columns. The classes of an example stand in its row: axis=1":
+            lambda A, labels, k: any_in_row(np.argsort(A, axis=0)[:, -k:], labels),
+        "these are the k least probable classes: argsort puts the smallest first":
+            lambda A, labels, k: any_in_row(np.argsort(A, axis=1)[:, :k], labels),
+        "this is the accuracy of the first answer, whatever k is":
+            lambda A, labels, k: np.mean(rank(A, labels) == 0),
+        "this asks for the k-th place alone; the places before it count as well":
+            lambda A, labels, k: np.mean(rank(A, labels) == k - 1),
+        "this looks at k + 1 places": lambda A, labels, k: np.mean(rank(A, labels) <= k),
+        "this is the number of examples that are right; divide by m":
+            lambda A, labels, k: np.sum(rank(A, labels) < k),
+        "this divides by the number of places, m·k; the share is one of the examples":
+            lambda A, labels, k: found(best(A, k), labels).mean(),
+        "this asks of each place whether any example is right there. Ask of each example "
+        "whether any place is: axis=1":
+            lambda A, labels, k: found(best(A, k), labels).any(axis=0).mean(),
     },
     hints=(
-        "three numbers for each class are enough: the diagonal, the sums of the columns "
-        "and the sums of the rows",
-        "twice the diagonal entry, divided by the sum of its row and its column together, is "
-        "the class's F1. Where a divisor is 0 the diagonal entry is 0, too, so dividing by "
-        "`np.maximum(divisor, 1)` gives the 0 that is asked for",
+        "`np.argsort(A, axis=1)` has the numbers of the classes in each row, the most "
+        "probable one last",
+        "compare the last k columns of that with `labels[:, None]`, ask for `any` along "
+        "axis 1, and take the mean",
     ),
 )
 
@@ -460,71 +462,69 @@ exercise(
     ),
 )
 
-# %% ../../nbs/A17_machine.ipynb #ex17topk
-def best(A: Array, k: int) -> Array:
-    """The k most probable classes of each row."""
-    first: Array = np.argsort(A, axis=1)[:, ::-1][:, :k]
-    return first
+# %% ../../nbs/A17_machine.ipynb #ex17macr
+def unrolled(C: Array) -> tuple[Array, Array]:
+    """True and predicted classes that have this confusion matrix."""
+    true, predicted = (number.ravel() for number in np.indices(C.shape))
+    return np.repeat(true, C.ravel()), np.repeat(predicted, C.ravel())
 
 
-def found(places: Array, labels: Array) -> Array:
-    """Which of the places hold the label of their row."""
-    hits: Array = places == labels[:, None]
-    return hits
+def averages(C: Array, how: str = "macro") -> tuple[float, float, float]:
+    """Precision, recall and F1, averaged by the package."""
+    kept: dict[str, Any] = {
+        "average": how, "labels": np.arange(len(C)), "zero_division": 0}
+    found = [float(metric(*unrolled(C), **kept)) for metric in (precision, recall, f1_score)]
+    return found[0], found[1], found[2]
 
 
-def any_in_row(places: Array, labels: Array) -> float:
-    return float(found(places, labels).any(axis=1).mean())
+def without_undefined(C: Array) -> tuple[Any, Any]:
+    """Precision and recall, averaged over the classes that have them."""
+    hits = np.diag(C)
+    with np.errstate(invalid="ignore"):
+        return np.nanmean(hits / C.sum(axis=0)), np.nanmean(hits / C.sum(axis=1))
 
 
-def rank(A: Array, labels: Array) -> Array:
-    """How many classes are more probable than the right one."""
-    number: Array = (A > A[np.arange(len(A)), labels][:, None]).sum(axis=1)
-    return number
-
-
-def answers(rng: np.random.Generator, m: int, K: int) -> tuple[Array, Array]:
-    """Probabilities, and labels that they favour."""
-    labels = rng.integers(K, size=m)
-    A = rng.random((m, K)) + 0.4 * np.eye(K)[labels]
-    return A / A.sum(axis=1, keepdims=True), labels
+def by_averages(mean: Callable[[float, float], float]) -> Callable[[Array], dict[str, float]]:
+    """An F1 that is a mean of the averaged precision and the averaged recall."""
+    return lambda C: {"F1": mean(*averages(C)[:2])}
 
 
 exercise(
-    "top-k",
-    asks="a function of A, labels and k that returns a share",
-    right=lambda A, labels, k: float(np.mean(rank(A, labels) < k)),
+    "macro-averages",
+    asks="a function of the confusion matrix C that returns macro precision, recall and "
+         "F1",
+    right=lambda C: averages(C),
+    parts=("precision", "recall", "F1"),
     cases=lambda rng: {
-        "nine rows of four, k = 1": (*answers(rng, 9, 4), 1),
-        "nine rows of four, k = 2": (*answers(rng, 9, 4), 2),
-        "six rows of six, k = 3": (*answers(rng, 6, 6), 3),
-        "k = K": (*answers(rng, 5, 3), 3),
+        "three classes": (np.array([[50, 3, 7], [4, 20, 1], [0, 2, 5]]),),
+        "two classes": (np.array([[90, 6], [3, 11]]),),
+        "a class that is never predicted": (np.array([[8, 0, 2], [3, 0, 1], [1, 0, 5]]),),
+        "a class that does not occur": (np.array([[8, 1, 2], [0, 0, 0], [1, 2, 5]]),),
     },
-    numbers=lambda A, labels, k: {"m": len(A), "k": k},
-    verified="for k of 1, 2 and 3, and for k = K, where every answer is right",
+    verified="against the package, for two and three classes, one of which is never "
+             "predicted or does not occur",
     mistakes={
-        "this sorts down the columns. The classes of an example stand in its row: axis=1":
-            lambda A, labels, k: any_in_row(np.argsort(A, axis=0)[:, -k:], labels),
-        "these are the k least probable classes: argsort puts the smallest first":
-            lambda A, labels, k: any_in_row(np.argsort(A, axis=1)[:, :k], labels),
-        "this is the accuracy of the first answer, whatever k is":
-            lambda A, labels, k: np.mean(rank(A, labels) == 0),
-        "this asks for the k-th place alone; the places before it count as well":
-            lambda A, labels, k: np.mean(rank(A, labels) == k - 1),
-        "this looks at k + 1 places": lambda A, labels, k: np.mean(rank(A, labels) <= k),
-        "this is the number of examples that are right; divide by m":
-            lambda A, labels, k: np.sum(rank(A, labels) < k),
-        "this divides by the number of places, m·k; the share is one of the examples":
-            lambda A, labels, k: found(best(A, k), labels).mean(),
-        "this asks of each place whether any example is right there. Ask of each example "
-        "whether any place is: axis=1":
-            lambda A, labels, k: found(best(A, k), labels).any(axis=0).mean(),
+        "precision and recall have changed places. Rows are the true classes: precision "
+        "divides by the sum of a column, recall by that of a row":
+            lambda C: averages(C.T),
+        "this is the accuracy, three times: adding up the counts of all classes first "
+        "gives micro averages": lambda C: averages(C, "micro"),
+        "the classes are weighted with how frequent they are; in a macro average each "
+        "counts the same": lambda C: averages(C, "weighted"),
+        "0/0 is left out of the mean; here it counts as 0":
+            lambda C: dict(zip(("precision", "recall"), without_undefined(C))),
+        "your F1 is the arithmetic mean of precision and recall; it is the harmonic one, "
+        "2PR/(P + R), class by class": by_averages(lambda P, R: (P + R) / 2),
+        "your F1 is the harmonic mean of the averaged precision and recall. Macro F1 is "
+        "the other way round: F1 of each class first, and then the mean":
+            by_averages(lambda P, R: 2 * P * R / (P + R)),
     },
     hints=(
-        "`np.argsort(A, axis=1)` has the numbers of the classes in each row, the most "
-        "probable one last",
-        "compare the last k columns of that with `labels[:, None]`, ask for `any` along "
-        "axis 1, and take the mean",
+        "three numbers for each class are enough: the diagonal, the sums of the columns "
+        "and the sums of the rows",
+        "twice the diagonal entry, divided by the sum of its row and its column together, is "
+        "the class's F1. Where a divisor is 0 the diagonal entry is 0, too, so dividing by "
+        "`np.maximum(divisor, 1)` gives the 0 that is asked for",
     ),
 )
 
@@ -575,60 +575,6 @@ exercise(
     hints=(
         "`curve[::-1]` is the curve from its end to its beginning",
         "smooth, turn round, smooth, and turn round again",
-    ),
-)
-
-# %% ../../nbs/A17_machine.ipynb #ex17shar
-def emptied(C: Array) -> Array:
-    """The confusion matrix with zeros on its diagonal."""
-    return np.where(np.eye(len(C)) > 0, 0, C)
-
-
-def over(table: Array, sums: Array) -> Array:
-    """The table divided by sums, of which those that are 0 count as 1."""
-    share: Array = table / np.maximum(sums, 1)
-    return share
-
-
-def shares(C: Array) -> Array:
-    """Row by row: every mistake as a share of the row's."""
-    wrong = emptied(C)
-    return np.array([row / sum(row) if any(row) else 0.0 * row for row in wrong])
-
-
-exercise(
-    "mistake-shares",
-    asks="a function of the confusion matrix C that returns the shares of the mistakes",
-    right=shares,
-    cases=lambda rng: {
-        "three classes": (np.array([[50, 3, 7], [4, 20, 1], [1, 2, 5]]),),
-        "a class without mistakes": (np.array([[50, 3, 7], [0, 9, 0], [1, 2, 5]]),),
-        "ten classes": (1 + rng.poisson(3, (10, 10)) + 90 * np.eye(10, dtype=int),),
-    },
-    verified="for three and ten classes, and for a class without mistakes, whose row stays "
-             "0",
-    mistakes={
-        "the diagonal is still there: set it to 0 before you divide":
-            lambda C: over(C, C.sum(axis=1, keepdims=True)),
-        "a row is divided by all of its examples, the right ones among them; it is to be "
-        "shares of its mistakes":
-            lambda C: over(emptied(C), C.sum(axis=1, keepdims=True)),
-        "column k is divided by the sum of row k: sums of shape (K,) lie along the columns. "
-        "keepdims=True keeps them a column":
-            lambda C: over(emptied(C), emptied(C).sum(axis=1)),
-        "these are shares of the columns; the rows are the true classes: axis=1":
-            lambda C: over(emptied(C), emptied(C).sum(axis=0)),
-        "these are shares of all mistakes; every row has a sum of its own":
-            lambda C: over(emptied(C), emptied(C).sum()),
-        "these are shares of all examples; every row is divided by the sum of its own "
-        "mistakes": lambda C: over(emptied(C), C.sum()),
-        "these are the mistakes themselves; divide each row by its sum": emptied,
-    },
-    hints=(
-        "`np.diag(C)` is the diagonal as a vector, and `np.diag` of a vector is a matrix "
-        "that has it as its diagonal",
-        "the sum over axis 1 with keepdims=True has shape (K, 1), and divides row by row; "
-        "where it is 0, divide by 1",
     ),
 )
 
@@ -691,6 +637,60 @@ exercise(
         "fastest: `np.tile` repeats the whole, `np.repeat` every entry",
         "`predict` returns a row for each point, so argmax along axis 1 gives their "
         "classes; then `reshape(len(v), len(u))`",
+    ),
+)
+
+# %% ../../nbs/A17_machine.ipynb #ex17shar
+def emptied(C: Array) -> Array:
+    """The confusion matrix with zeros on its diagonal."""
+    return np.where(np.eye(len(C)) > 0, 0, C)
+
+
+def over(table: Array, sums: Array) -> Array:
+    """The table divided by sums, of which those that are 0 count as 1."""
+    share: Array = table / np.maximum(sums, 1)
+    return share
+
+
+def shares(C: Array) -> Array:
+    """Row by row: every mistake as a share of the row's."""
+    wrong = emptied(C)
+    return np.array([row / sum(row) if any(row) else 0.0 * row for row in wrong])
+
+
+exercise(
+    "mistake-shares",
+    asks="a function of the confusion matrix C that returns the shares of the mistakes",
+    right=shares,
+    cases=lambda rng: {
+        "three classes": (np.array([[50, 3, 7], [4, 20, 1], [1, 2, 5]]),),
+        "a class without mistakes": (np.array([[50, 3, 7], [0, 9, 0], [1, 2, 5]]),),
+        "ten classes": (1 + rng.poisson(3, (10, 10)) + 90 * np.eye(10, dtype=int),),
+    },
+    verified="for three and ten classes, and for a class without mistakes, whose row stays "
+             "0",
+    mistakes={
+        "the diagonal is still there: set it to 0 before you divide":
+            lambda C: over(C, C.sum(axis=1, keepdims=True)),
+        "a row is divided by all of its examples, the right ones among them; it is to be "
+        "shares of its mistakes":
+            lambda C: over(emptied(C), C.sum(axis=1, keepdims=True)),
+        "column k is divided by the sum of row k: sums of shape (K,) lie along the columns. "
+        "keepdims=True keeps them a column":
+            lambda C: over(emptied(C), emptied(C).sum(axis=1)),
+        "these are shares of the columns; the rows are the true classes: axis=1":
+            lambda C: over(emptied(C), emptied(C).sum(axis=0)),
+        "these are shares of all mistakes; every row has a sum of its own":
+            lambda C: over(emptied(C), emptied(C).sum()),
+        "these are shares of all examples; every row is divided by the sum of its own "
+        "mistakes": lambda C: over(emptied(C), C.sum()),
+        "these are the mistakes themselves; divide each row by its sum": emptied,
+    },
+    hints=(
+        "`np.diag(C)` is the diagonal as a vector, and `np.diag` of a vector is a matrix "
+        "that has it as its diagonal",
+        "the sum over axis 1 with keepdims=True has shape (K, 1), and divides row by row; "
+        "where it is 0, divide by 1",
     ),
 )
 

@@ -726,6 +726,42 @@ exercise(
     ),
 )
 
+# %% ../../nbs/A16_mathematics.ipynb #ex16warm
+exercise(
+    "warm-up",
+    asks="a function of t, lr and steps that returns the learning rate of step t",
+    right=lambda t, lr, steps: float(np.interp(t, [0, steps], [0, lr])),
+    cases=lambda rng: {
+        "the first of ten steps": (1, 0.02, 10),
+        "step 4 of ten": (4, 0.02, 10),
+        "step 10 of ten": (10, 0.02, 10),
+        "step 25": (25, 0.02, 10),
+        "a warm-up of one step": (1, 0.3, 1),
+    },
+    numbers=lambda t, lr, steps: {"steps": steps},
+    verified="the first step, one in between, the last of the warm-up, and one "
+             "after it",
+    mistakes={
+        "the rate goes on rising after the warm-up: take the smaller of t/steps "
+        "and 1":
+            lambda t, lr, steps: lr * t / steps,
+        "the first step has the rate 0 and is lost: steps are counted from 1":
+            lambda t, lr, steps: lr * min(1, (t - 1) / steps),
+        "the full rate is reached one step late: at t = steps it has to be lr":
+            lambda t, lr, steps: lr * min(1, t / (steps + 1)),
+        "this is the full rate from the first step on": lambda t, lr, steps: lr,
+        "this is the fraction of the rate: multiply it by lr":
+            lambda t, lr, steps: min(1, t / steps),
+        "a whole-number division: use / and not //":
+            lambda t, lr, steps: lr * min(1, t // steps),
+    },
+    hints=(
+        "during the warm-up the rate is the line through 0 at t = 0 and lr at t = "
+        "steps",
+        "the fraction of lr is `min(1, t / steps)`",
+    ),
+)
+
 # %% ../../nbs/A16_mathematics.ipynb #ex16rmsp
 LR, BETA = 0.1, 0.9
 
@@ -810,42 +846,6 @@ exercise(
         "`self.memory(\"v\", theta)` is the vector that it remembers, zero at "
         "first",
         "change v in place as well, with `v *= …` and `v += …`, or it is forgotten",
-    ),
-)
-
-# %% ../../nbs/A16_mathematics.ipynb #ex16warm
-exercise(
-    "warm-up",
-    asks="a function of t, lr and steps that returns the learning rate of step t",
-    right=lambda t, lr, steps: float(np.interp(t, [0, steps], [0, lr])),
-    cases=lambda rng: {
-        "the first of ten steps": (1, 0.02, 10),
-        "step 4 of ten": (4, 0.02, 10),
-        "step 10 of ten": (10, 0.02, 10),
-        "step 25": (25, 0.02, 10),
-        "a warm-up of one step": (1, 0.3, 1),
-    },
-    numbers=lambda t, lr, steps: {"steps": steps},
-    verified="the first step, one in between, the last of the warm-up, and one "
-             "after it",
-    mistakes={
-        "the rate goes on rising after the warm-up: take the smaller of t/steps "
-        "and 1":
-            lambda t, lr, steps: lr * t / steps,
-        "the first step has the rate 0 and is lost: steps are counted from 1":
-            lambda t, lr, steps: lr * min(1, (t - 1) / steps),
-        "the full rate is reached one step late: at t = steps it has to be lr":
-            lambda t, lr, steps: lr * min(1, t / (steps + 1)),
-        "this is the full rate from the first step on": lambda t, lr, steps: lr,
-        "this is the fraction of the rate: multiply it by lr":
-            lambda t, lr, steps: min(1, t / steps),
-        "a whole-number division: use / and not //":
-            lambda t, lr, steps: lr * min(1, t // steps),
-    },
-    hints=(
-        "during the warm-up the rate is the line through 0 at t = 0 and lr at t = "
-        "steps",
-        "the fraction of lr is `min(1, t / steps)`",
     ),
 )
 

@@ -38,7 +38,7 @@ from ..core.optimizers import Optimizer
 from .sequential import Sequential
 from ..utils.data_utils import batches
 
-#: A path to a file: text, or an object such as `pathlib.Path`.
+#: A path to a file, as text or as an object such as `pathlib.Path`.
 PathLike = Union[str, "os.PathLike[str]"]
 
 # %% ../../nbs/12_model.ipynb #4ecce8e2

@@ -649,7 +649,7 @@ class MNIST(NamedTuple):
     Attributes
     ----------
     X_train, X_test : ndarray of float32, shape (m, 784)
-        Gray values from 0 (paper) to 1 (ink), 28 rows of 28 pixels one after the other.
+        Grey values from 0 (paper) to 1 (ink), 28 rows of 28 pixels one after the other.
     Y_train, Y_test : ndarray of int64, shape (m,)
     """
 
@@ -725,6 +725,6 @@ def load_mnist(full: bool = False, *, cache: Union[str, "os.PathLike[str]", None
 
 
 def _rows(images: Array) -> Array:
-    """Gray values from 0 to 255 as rows of numbers from 0 to 1."""
+    """Grey values from 0 to 255 as rows of numbers from 0 to 1."""
     flat = images.reshape(len(images), -1)
     return np.asarray(np.divide(flat, np.float32(255), dtype=np.float32))

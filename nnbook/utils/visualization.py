@@ -335,7 +335,7 @@ def _draw_regions(ax: "Axes", u: Array, v: Array, regions: Array, K: int) -> Non
 
 # %% ../../nbs/11_visualization.ipynb #7d572418
 def relative_luminance(colour: ArrayLike) -> Any:
-    """How bright a color of the sRGB space looks, from 0 for black to 1 for white.
+    """How bright a colour of the sRGB space looks, from 0 for black to 1 for white.
 
     Each of red, green and blue, between 0 and 1, is first turned into an amount of light:
     c/12.92 up to 0.04045, and ((c + 0.055)/1.055)^2.4 above. The luminance is 0.2126 of the red,
@@ -497,7 +497,7 @@ def plot_digits(
     images: ArrayLike, labels: ArrayLike | None = None, predictions: ArrayLike | None = None, *,
     shape: tuple[int, int] | None = None, columns: int = 10,
 ) -> "Figure":
-    """A grid of gray images, with their classes and what a model took them for.
+    """A grid of grey images, with their classes and what a model took them for.
 
     Parameters
     ----------
@@ -813,7 +813,7 @@ def _draw_weights(
 
     W = layer.params.get("W")
     if W is None or W.shape != (layer.n_in, layer.n_out):
-        W = np.zeros((layer.n_in, layer.n_out))  # not a dense layer: thin gray lines
+        W = np.zeros((layer.n_in, layer.n_out))  # not a dense layer: thin grey lines
     largest = float(np.abs(W).max()) or 1.0
     pairs = [(j, k) for j in left for k in right]
     weights = [float(W[j, k]) for j, k in pairs]

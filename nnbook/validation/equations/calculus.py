@@ -137,7 +137,7 @@ def index_range(name: str, node: Any, at: Point, span: Span) -> list[int]:
     return sorted(allowed)
 
 # %% ../../../nbs/A8_calculus.ipynb #dee9b172
-#: The longest range that bounds may name: a loop in Python over more is a slip, such as m for n.
+#: The longest range that bounds may name. A loop in Python over more is a slip, such as m for n.
 MOST_TERMS = 100_000
 
 

@@ -81,6 +81,8 @@ def find_display(
     EquationError
         When no notebook, or more than one display, has the label.
     """
+    if not isinstance(label, str):
+        raise EquationError(f"a label is text, such as eq-dense-forward, got {label!r:.60}")
     found: list[tuple[str, Path]] = []
     for group in _candidates(notebook):
         found = [(latex, path) for path in group if (latex := _lookup(path, label)) is not None]

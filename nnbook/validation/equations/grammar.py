@@ -103,7 +103,10 @@ case: sum _CELL TEXT? relation ((_COMMA | TEXT) relation)*
 
 //! Matrices written out
 //= \begin{bmatrix} 1 & 2 \\ 3 & 4 \end{bmatrix}
-matrix: _BEGIN_MATRIX cells (_ROW cells)* _ROW? _END_MATRIX
+matrix: _BEGIN_MATRIX _rows _END_MATRIX
+      | _BEGIN_BMATRIX _rows _END_BMATRIX
+      | _BEGIN_PMATRIX _rows _END_PMATRIX
+_rows: cells (_ROW cells)* _ROW?
 cells: sum (_CELL sum)*
 
 //! Signs with a fixed meaning
@@ -155,8 +158,12 @@ _FRAC: /\\[td]?frac(?![A-Za-z])/
 _SQRT: /\\sqrt(?![A-Za-z])/
 _BEGIN_CASES: /\\begin\{cases\}/
 _END_CASES: /\\end\{cases\}/
-_BEGIN_MATRIX: /\\begin\{[bp]?matrix\}/
-_END_MATRIX: /\\end\{[bp]?matrix\}/
+_BEGIN_MATRIX: /\\begin\{matrix\}/
+_END_MATRIX: /\\end\{matrix\}/
+_BEGIN_BMATRIX: /\\begin\{bmatrix\}/
+_END_BMATRIX: /\\end\{bmatrix\}/
+_BEGIN_PMATRIX: /\\begin\{pmatrix\}/
+_END_PMATRIX: /\\end\{pmatrix\}/
 PARTIAL: /\\partial(?![A-Za-z])/
 NABLA: /\\nabla(?![A-Za-z])/
 ONES.3: /\\math(?:bf|bb|1)\s*(?:\{1\}|1)/
@@ -187,7 +194,7 @@ SPACE: /\s+|~|\\[,;:!\ ]|%[^\n]*
 """
 
 # %% ../../../nbs/A4_executable_equations.ipynb #873fe1cd
-#: The accepted notation: a grammar in the language of the parser library Lark.
+#: The accepted notation, as a grammar in the language of the parser library Lark.
 GRAMMAR = STRUCTURE + ATOMS + SIGNS + LAYOUT
 
 # %% ../../../nbs/A4_executable_equations.ipynb #ec965c8e
@@ -196,6 +203,8 @@ _OPENING = {
     "_LBRACE",
     "_BEGIN_CASES",
     "_BEGIN_MATRIX",
+    "_BEGIN_BMATRIX",
+    "_BEGIN_PMATRIX",
     "_LBAR",
     "_LNORM",
     "_LEVAL",
@@ -206,6 +215,8 @@ _CLOSING = {
     "_RBRACE",
     "_END_CASES",
     "_END_MATRIX",
+    "_END_BMATRIX",
+    "_END_PMATRIX",
     "_RBAR",
     "_RNORM",
     "_REVAL",
@@ -243,7 +254,7 @@ def _bar_type(token: Any, open_signs: list[str], before: list[Any]) -> str:
 
 # %% ../../../nbs/A4_executable_equations.ipynb #decc3372
 _PAUSES = {"_COMMA", "END", "QUAD", "ARROW", "TEXT", "NEWLINE", "AMP", "ALIGNED"}
-_TABLES = {"_BEGIN_CASES", "_BEGIN_MATRIX"}
+_TABLES = {"_BEGIN_CASES", "_BEGIN_MATRIX", "_BEGIN_BMATRIX", "_BEGIN_PMATRIX"}
 
 
 def separate(tokens: list[Any]) -> list[Any]:
