@@ -98,6 +98,6 @@ def test_the_appendix_prints_every_rule(title, example):
 
 def test_the_appendix_prints_the_rules_as_they_are():
     text = printed()
-    for block in re.findall(r"^//= .*\n((?:(?!//|\n\n).*\n)+)", GRAMMAR, re.MULTILINE):
+    for block in re.findall(r"^//= .*\n((?:(?!//|\n).*\n)+)", GRAMMAR, re.MULTILINE):
         assert block.rstrip() in text
     assert text.count("Executed: ") == len(notation())

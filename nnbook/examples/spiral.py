@@ -21,7 +21,7 @@ from ..network.model import History, Model
 from ..network.sequential import Sequential
 
 # %% ../../nbs/14_spiral.ipynb #822089dc
-#: r₀, the distance from the center at which the arms begin.
+#: r₀, the distance from the centre at which the arms begin.
 INNER_RADIUS = 0.1
 
 

@@ -161,7 +161,7 @@ def train(model: Model, X: Array, Y: Array, *, epochs: int, batch_size: int,
                             validation_data=validation_data, progress=progress)
     except KeyboardInterrupt:
         if save is not None:
-            model.save(save)  # the best epoch's parameters, or today's if no epoch has ended
+            model.save(save)  # the best epoch's parameters, or the present ones if no epoch has ended
         raise
     if plot is not None:
         save_history(history, plot)  # loads the plotting library, which no other run needs

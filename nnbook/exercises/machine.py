@@ -69,7 +69,7 @@ exercise(
             lambda names, classes: columns(names, classes).T,
     },
     hints=(
-        "which number has a name? `classes.index(name)` says it, and it does not "
+        "which number belongs to a name? `classes.index(name)` says it, and it does not "
         "depend on the other names",
         "the rows are those of the identity, `np.eye(len(classes))`, taken by "
         "these numbers; or compare `names[:, None]` with all the classes at once",
@@ -140,8 +140,8 @@ exercise(
     },
     hints=(
         "what does the program know at the time when it meets the first test example?",
-        "compute mean and deviation of `X_train` with axis=0, replace a deviation of 0 "
-        "by 1, and use the two for both parts",
+        "compute mean and deviation of `X_train` with axis=0, let the deviation of a "
+        "column whose entries are all equal be 1, and use the two for both parts",
     ),
 )
 
@@ -876,8 +876,8 @@ exercise(
     hints=(
         "two numbers have to be remembered: the lowest cost so far, and for how many "
         "epochs it has not been beaten",
-        "if `logs[\"loss\"] < self.best`, the count is 0 again, else it grows by one; when "
-        "it is 3, halve `model.optimizer.lr` and set it to 0",
+        "if `logs[\"loss\"] < self.lowest`, `self.waited` is 0 again, else it grows by one; "
+        "when it is 3, halve `model.optimizer.lr` and set it to 0",
     ),
 )
 

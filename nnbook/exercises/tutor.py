@@ -430,7 +430,7 @@ def not_finite(wrong: Wrong) -> str:
         if bad.any():
             index = first(bad)
             why = (
-                "0/0 or ∞ − ∞"
+                "0/0, ∞/∞, ∞ − ∞ or 0 · ∞"
                 if np.isnan(given[index])
                 else "an overflow, or a division by zero"
             )

@@ -116,9 +116,9 @@ class EarlyStopping(Callback):
     monitor : str
         A name in the history. One with "accuracy" in it should grow, any other should fall.
     patience : int
-        How many epochs without improvement are allowed, at least 1.
+        After how many epochs without improvement to stop, at least 1.
     min_delta : float
-        The least change that counts as one.
+        By more than this a value must be better to count as an improvement.
     restore_best : bool
         Give the model back the parameters of its best epoch.
 

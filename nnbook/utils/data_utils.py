@@ -213,7 +213,7 @@ def train_test_split(X: ArrayLike, Y: ArrayLike, *, test_size: float = 0.2, stra
                      rng: Seed = None) -> tuple[Array, Array, Array, Array]:
     """Split the examples at random into a part to learn from and a part to judge by.
 
-    See :ref:`ch-data`; the order of the results is that of the field's reference library.
+    See :ref:`ch-data`; the order of the results is that of scikit-learn.
 
     Parameters
     ----------
@@ -363,7 +363,7 @@ def parse_idx(data: bytes, name: str = "the file") -> Array:
     if not isinstance(data, (bytes, bytearray)):
         raise TypeError(f"data must be the bytes of an IDX file, got {type(data).__name__}")
     if data[3:4] > b"\x20":
-        raise DataFileError(f"{name} names {data[3]} axes; an array has at most 32")
+        raise DataFileError(f"{name} names {data[3]} axes; at most 32 are read here")
     if data[:3] != b"\x00\x00\x08" or not data[3:4] > b"\x00":
         raise DataFileError(f"{name} is no IDX file of unsigned bytes: it should begin with 00 00 08 "
                             f"and a number of axes, it begins with {data[:4].hex(' ') or 'nothing'}")
@@ -416,7 +416,7 @@ def evenly_spread(labels: ArrayLike, n: int) -> Array:
 
 # %% ../../nbs/09_data.ipynb #ch09archive
 class Archive(NamedTuple):
-    """A file of a data set, compressed with gzip, and how to recognize it.
+    """A file of a data set, compressed with gzip, and how to recognise it.
 
     Attributes
     ----------

@@ -373,7 +373,7 @@ def relative_luminance(colour: ArrayLike) -> Any:
 
 
 def contrast_ratio(a: ArrayLike, b: ArrayLike) -> Any:
-    """How well two colors stand out from each other, from 1 to 21: (Y₁ + 0.05)/(Y₂ + 0.05).
+    """How well two colours stand out from each other, from 1 to 21: (Y₁ + 0.05)/(Y₂ + 0.05).
 
     Y₁ is the larger `relative_luminance` of the two, Y₂ the smaller one. The web's guidelines for
     accessibility ask for at least 4.5 between text and what is behind it.

@@ -217,7 +217,7 @@ class Total(Expression):
 # %% ../../../nbs/A7_expressions.ipynb #202492fc
 @dataclass(frozen=True)
 class Product(Expression):
-    """Factors in a row. Juxtaposition binds tighter than ⊙, and a mix of both is refused."""
+    """Factors in a row, joined from left to right; a matrix product beside ⊙ is refused."""
 
     operators: tuple[str, ...]
     factors: tuple[Expression, ...]

@@ -33,6 +33,8 @@ term: item (OPERATOR? item)*
 //! Subscripts, superscripts and primes
 //= x_{ij}, \quad x^2, \quad A^\top, \quad W^{[l]}, \quad g'(z)
 factor: atom script*
+?atom: number | name | group | braces | fraction | root | absolute | norm | rounding | cases
+     | matrix | special | annotated | at
 script: _SUB argument -> subscript
       | _SUP argument -> superscript
       | PRIME         -> primes
@@ -57,9 +59,6 @@ reduction: REDUCTION script* term
 //= \max(0, z), \quad \max_k z_k, \quad \operatorname*{arg\,max}_k z_k
 extremum: (EXTREMUM | PICK) script+ term
 pick: EXTREMUM item
-
-?atom: number | name | group | braces | fraction | root | absolute | norm | rounding | cases
-     | matrix | special | annotated | at
 """
 
 # %% ../../../nbs/A4_executable_equations.ipynb #21914f2b
@@ -250,6 +249,8 @@ def _bar_type(token: Any, open_signs: list[str], before: list[Any]) -> str:
     if innermost == "_LEVAL" and token.startswith("\\right"):
         return "_REVAL"
     closes = innermost == "_L" + kind and operand_before
+    if token.startswith(("\\l", "\\r")):  # \lvert, \left| and their counterparts say so themselves
+        closes = token.startswith("\\r")
     return ("_R" if closes else "_L") + kind
 
 # %% ../../../nbs/A4_executable_equations.ipynb #decc3372

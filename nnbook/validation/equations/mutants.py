@@ -300,7 +300,7 @@ def change_fraction(display: Mutated, node: sx.Fraction) -> Iterator[Change]:
 
 @changes(sx.Number)
 def change_number(display: Mutated, node: sx.Number) -> Iterator[Change]:
-    """Add one to a number."""
+    """Add one to the last digit of a number."""
     digits = len(node.text.partition(".")[2])
     yield (
         "factor",
@@ -489,7 +489,7 @@ def change_argument(display: Mutated, node: sx.Node | None) -> Iterator[Change]:
 
 @changes(sx.Reduction)
 def change_reduction(display: Mutated, node: sx.Reduction) -> Iterator[Change]:
-    """Change the operation and both bounds; drop the sum."""
+    """Exchange the operation, and lower the upper bound."""
     other = {
         "sum": "prod",
         "prod": "sum",

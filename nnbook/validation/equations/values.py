@@ -353,8 +353,7 @@ class Quantities:
         before = self.used.setdefault(name, latex)
         if before != latex:
             raise EquationError(
-                f"{before} and {latex} are both read as {name}: bind them with a dictionary, "
-                f'{{r"{before}": …, r"{latex}": …}}',
+                f"{before} and {latex} are both read as {name}: write one of them with another letter",
                 span,
             )
         for parameter in self.parameters.get(name) or ():
