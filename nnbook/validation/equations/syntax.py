@@ -499,7 +499,6 @@ _INSTEAD = {
     "\\tag": "the number comes from the label",
     "\\label": "put the label behind the closing dollars: $$ (eq-name)",
     "\\circ": r"write f(g(x)), or \odot for the element-wise product",
-    
     "\\operatorname": r"write \operatorname{name} with letters only",
 }
 
