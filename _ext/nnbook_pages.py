@@ -5,6 +5,7 @@
   speak of light and dark they would become untrue, so it keeps its colours.
 - A large picture gets a palette of 256 colours, a third of the weight, which no eye tells apart.
 - A folded cell is opened by the words that it shows, also for those who hear the page.
+- A full stop behind a formula never begins a line.
 """
 
 from __future__ import annotations
@@ -23,6 +24,8 @@ REPEATED_IDS = {"proof", "proof-content", "exercise-content", "solution-content"
 SAYS_HOW_LIGHT = re.compile(r"\b(white|black|dark|bright|light|pale|luminance)", re.IGNORECASE)
 TRUE_COLOURS = "nn-true-colours"
 LARGE = 30_000  # bytes
+# What belongs to the formula before it: punctuation, or the s of a genitive.
+BEHIND_A_FORMULA = re.compile(r"[.,;:!?)\]…”]+|['’]s\b|-\w+")
 
 
 def configure(app: Sphinx, config: Any) -> None:
@@ -41,9 +44,22 @@ def keep_colours_that_are_spoken_of(doctree: nodes.document) -> None:
             image["classes"].append(TRUE_COLOURS)
 
 
+def keep_formulas_and_punctuation_together(doctree: nodes.document) -> None:
+    for formula in list(doctree.findall(nodes.math)):
+        parent = formula.parent
+        place = parent.index(formula)
+        text = parent[place + 1] if place + 1 < len(parent) else None
+        found = BEHIND_A_FORMULA.match(text) if isinstance(text, nodes.Text) else None
+        if found:
+            together = nodes.inline(classes=["nn-together"])
+            together += [formula.deepcopy(), nodes.Text(found[0])]
+            parent[place : place + 2] = [together, nodes.Text(text[found.end() :])]
+
+
 def mend(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     drop_repeated_ids(doctree)
     keep_colours_that_are_spoken_of(doctree)
+    keep_formulas_and_punctuation_together(doctree)
 
 
 # What is wrong in the markup for those who hear the page, and what it becomes.
