@@ -8,6 +8,7 @@ nothing to a reader is left out of the reference.
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -85,8 +86,32 @@ def without_aliases(
     return True if str(getattr(obj, "__doc__", "")).startswith("Alias for field number") else None
 
 
+# A line "a, b : type" of a docstring's list.
+SEVERAL = re.compile(r"^(\w+(?:, \w+)+) : (.*)$")
+
+
+def one_attribute_a_line(
+    app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
+) -> None:
+    """Give attributes that share a line one each: napoleon takes such a line for a single name."""
+    if what != "class" or "Attributes" not in lines:
+        return
+    at = lines.index("Attributes") + 2
+    while at < len(lines) and not set(lines[at]) == {"-"}:
+        found = SEVERAL.match(lines[at])
+        if found:
+            said = lines[at + 1 : at + 6]
+            text = next((k for k, line in enumerate(said) if not line.startswith(" ")), len(said))
+            entries = [[f"{one} : {found[2]}", *said[:text]] for one in found[1].split(", ")]
+            lines[at : at + 1 + text] = [line for entry in entries for line in entry]
+            at += sum(map(len, entries))
+        else:
+            at += 1
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     app.connect("autodoc-skip-member", without_aliases)
+    app.connect("autodoc-process-docstring", one_attribute_a_line, priority=400)  # before napoleon
     app.connect("doctree-read", link_cells)
     app.connect("doctree-resolved", link_entries)
     return {"version": "1", "parallel_read_safe": True}

@@ -111,3 +111,22 @@
     openTarget();
   });
 })();
+
+/* A box whose content goes on beyond its right edge says so: the style sheet lets it fade there. */
+(() => {
+  "use strict";
+  const BOXES = ".bd-article table, .bd-article pre, .bd-article span.math, .bd-article mjx-container";
+  const mark = (box) =>
+    box.classList.toggle("nn-more", box.scrollWidth - box.clientWidth - box.scrollLeft > 2 && box.clientWidth > 0);
+  const markAll = () => document.querySelectorAll(BOXES).forEach(mark);
+  document.addEventListener("scroll", (event) => {
+    if (event.target instanceof Element && event.target.matches(BOXES)) mark(event.target);
+  }, {capture: true, passive: true});
+  document.addEventListener("toggle", markAll, {capture: true});  // what was folded had no size
+  document.addEventListener("click", () => setTimeout(markAll, 0));
+  addEventListener("resize", markAll);
+  addEventListener("load", async () => {
+    await window.MathJax?.startup?.promise;
+    markAll();
+  });
+})();

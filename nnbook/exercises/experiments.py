@@ -249,9 +249,9 @@ exercise(
         "to be 1": polar(lambda t, r_0: r_0 * np.exp(t)),
     },
     hints=(
-        "equal factors in equal times: r = r_0 aᵗ for some a. Which a makes it 1 at "
+        "equal factors in equal times: r = r₀ aᵗ for some a. Which a makes it 1 at "
         "t = 1?",
-        "a is 1/r_0, so r = r_0^(1 − t); the angle is that of the chapter, "
+        "this makes a = 1/r₀, so `r = r0 ** (1 - t)`; the angle is that of the chapter, "
         "2π (t + k/K)",
     ),
 )

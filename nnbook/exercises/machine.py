@@ -574,7 +574,7 @@ exercise(
     },
     hints=(
         "`curve[::-1]` is the curve from its end to its beginning",
-        "smooth, turn round, smooth, and turn round again",
+        "smooth it, turn it round, smooth it, and turn it round again",
     ),
 )
 

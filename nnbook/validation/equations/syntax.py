@@ -580,6 +580,6 @@ def parse_display(latex: str) -> tuple[Relation, ...]:
 
 
 def parse_symbol(latex: str) -> Node:
-    """Parse a single symbol with its scripts, as in `\\hat{m}_{t-1}`."""
+    """Parse a single symbol with its scripts, as in ``\\hat{m}_{t-1}``."""
     node: Node = build(_parse(latex, "factor"))
     return node

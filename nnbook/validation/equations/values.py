@@ -19,7 +19,7 @@ Value = Any
 
 # %% ../../../nbs/A6_values.ipynb #4d816643
 class RowVector(np.ndarray):
-    """A transposed vector: `x^\\top`."""
+    """A transposed vector: ``x^\\top``."""
 
 
 class Literal(np.ndarray):
@@ -313,7 +313,7 @@ class Quantities:
     bindings : mapping of str to object
         Python names and what they stand for.
     after : mapping of str to object
-        The values behind `\\leftarrow`.
+        The values behind ``\\leftarrow``.
     """
 
     def __init__(
