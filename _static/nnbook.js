@@ -116,8 +116,11 @@
 (() => {
   "use strict";
   const BOXES = ".bd-article table, .bd-article pre, .bd-article span.math, .bd-article mjx-container";
-  const mark = (box) =>
-    box.classList.toggle("nn-more", box.scrollWidth - box.clientWidth - box.scrollLeft > 2 && box.clientWidth > 0);
+  const LEAST = 8, NARROW = 150;  // pixels: a letter that leans over its box is no content, a short formula no box
+  const mark = (box) => {
+    const beyond = box.scrollWidth - box.clientWidth - box.scrollLeft;
+    box.classList.toggle("nn-more", beyond > LEAST && box.clientWidth > NARROW);
+  };
   const markAll = () => document.querySelectorAll(BOXES).forEach(mark);
   document.addEventListener("scroll", (event) => {
     if (event.target instanceof Element && event.target.matches(BOXES)) mark(event.target);
