@@ -686,7 +686,7 @@ def plot_activations(network: Sequential, X: ArrayLike) -> "Figure":
         ax.set_title(f"{l}: {_activation_name(layer)}, {zeros:.0%} zeros", fontsize=9)
         ax.set_xlabel("output")
         ax.set_ylabel("density" if l == 1 else "")
-        ax.locator_params(axis="x", nbins=3, min_n_ticks=1)
+        ax.locator_params(axis="x", nbins=3, min_n_ticks=2)
     return fig
 
 
