@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from nnbook.core import DenseLayer, He, Identity, Layer, LeCun, ReLU, Sigmoid, Softmax, Tanh, Xavier
+from nnbook.core.layer import ParameterView
 from nnbook.validation import gradient_check_layer
 
 
@@ -232,3 +233,10 @@ def test_a_layer_of_ones_own(rng):
     assert Layer.build(Scale(3).config()).n == 3
     with pytest.raises(NotImplementedError):
         Layer(2, 2, {}).forward(np.ones((1, 2)))
+
+
+def test_a_view_of_a_parameter_knows_where_to_look(layer):
+    view = ParameterView("grads", "b")
+    assert (view.where, view.name) == ("grads", "b") and view.__get__(None) is view
+    view.__set__(layer, np.arange(layer.n_out))
+    np.testing.assert_array_equal(layer.db, np.arange(layer.n_out))

@@ -16,6 +16,7 @@ from nnbook.core import (
     DenseLayer,
     He,
     Identity,
+    Layer,
     LeakyReLU,
     Momentum,
     MSELoss,
@@ -250,6 +251,65 @@ def test_evaluate_does_not_depend_on_the_batch_size(model, data):
     assert whole["accuracy"] == (Z.argmax(axis=1) == data[1]).mean()
 
 
+def batches_seen(model, monkeypatch):
+    """How many examples go through the network at a time."""
+    seen, forward = [], model.network.forward
+    monkeypatch.setattr(model.network, "forward", lambda X, **more: seen.append(len(X)) or forward(X, **more))
+    return seen
+
+
+@pytest.mark.parametrize("ask", [lambda m, X, Y: m.predict(X), lambda m, X, Y: m.predict_classes(X), lambda m, X, Y: m.evaluate(X, Y)])
+def test_without_a_batch_size_it_is_1024(ask, model, data, monkeypatch):
+    seen = batches_seen(model, monkeypatch)
+    ask(model, np.resize(data[0], (2050, 4)), np.resize(data[1], 2050))
+    assert seen == [1024, 1024, 2]
+
+
+def test_the_signal_of_the_first_input_is_not_computed(model, data, monkeypatch):
+    wanted, first = [], model.network[0]
+    backward = first.backward
+    monkeypatch.setattr(first, "backward", lambda dY, want_dX=True: wanted.append(want_dX) or backward(dY, want_dX=want_dX))
+    model.cost_and_gradient(*data)
+    model.fit(*data, epochs=1, batch_size=90, progress=False)
+    assert wanted == [False, False]
+
+
+def test_a_copy_of_a_model_in_another_type_shares_nothing(model, data):
+    model.fit(*data, **FIT)
+    model.optimizer.notes = []
+    t, M = model.optimizer.t, model.optimizer.state["M"].copy()
+    twin = model.astype(np.float64)
+    assert twin.network.dtype == np.float64 and repr(twin.optimizer) == repr(model.optimizer)
+    assert (twin.optimizer.t, twin.optimizer.state) == (0, {})
+    assert twin.optimizer.notes is not model.optimizer.notes and twin.loss.signal is not model.loss.signal
+    twin.fit(*data, **FIT)
+    assert model.optimizer.t == t and np.array_equal(model.optimizer.state["M"], M)
+    assert Model(build(), MSELoss()).astype(np.float64).optimizer is None
+
+
+class Pass(Layer):
+    """A layer of ones own without parameters, in any type."""
+
+    def __init__(self, n_in=3, n_out=3):
+        super().__init__(n_in, n_out, {})
+
+    def forward(self, X):
+        return X
+
+    def backward(self, dY, *, want_dX=True):
+        return dY
+
+    def astype(self, dtype):
+        self.dtype = np.dtype(dtype)
+        return self
+
+
+def test_a_layer_that_is_its_own_copy_is_not_taken_out_of_its_network():
+    network = Sequential(DenseLayer(4, 3), Pass())
+    twin = network.astype(np.float64)
+    assert twin[1] is not network[1] and network.dtype == np.float32 and network[1].dtype == np.float32
+
+
 def test_predictions(model, data):
     A = model.predict(data[0], batch_size=7)
     np.testing.assert_allclose(A, model.network.forward(data[0]), rtol=1e-5)
@@ -480,6 +540,11 @@ def test_load_parameters_needs_the_same_architecture(model, tmp_path):
     with pytest.raises(ModelFileError, match="another architecture"):
         other.load_parameters(path)
     np.testing.assert_array_equal(other.network.theta, before)
+    with pytest.raises(ModelFileError, match="another architecture"):  # the same shapes, another function
+        Model(build(last=Sigmoid), MSELoss()).load_parameters(path)
+    bare = Model(Sequential(DenseLayer(4, 3), Pass()), MSELoss())
+    bare.save(path)
+    bare.load_parameters(path)
 
 
 def rewritten(path, change):
