@@ -115,7 +115,8 @@ def test_copies_are_independent_and_whole(layer, duplicate, rng):
     twin.theta[:] = 0
     assert not twin.W.any() and not twin.b.any() and np.shares_memory(twin.W, twin.theta)
     np.testing.assert_array_equal(layer.theta, theta)
-    assert twin.forward(rng.normal(size=(2, 4))).dtype == twin.dtype == twin.theta.dtype
+    assert twin.forward(rng.normal(size=(2, 4))).dtype == twin.dtype == twin.theta.dtype == twin.grad.dtype
+    assert vars(twin).keys() == vars(layer).keys()
 
 
 def test_bind_moves_the_parameters(layer):

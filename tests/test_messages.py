@@ -148,7 +148,9 @@ def too_early(folder):
     yield "Standardizer.inverse_transform", lambda: Standardizer().inverse_transform([[1.0]])
     yield "History", lambda: History()["loss"]
     yield "History of two", lambda: History({"loss": [1.0], "accuracy": [0.5]})["val_loss"]
-    yield "SGD.step in another network", lambda: second_network(Momentum())
+    yield "a monitor that a callback could have added", lambda: small_model().fit(X, Y, epochs=1, batch_size=4, progress=False, callbacks=[nnbook.Callback(), EarlyStopping("f1")])
+    yield "a monitor that is no text", lambda: model_module._Best(3)
+    yield "a step in another network", lambda: second_network(Momentum())
     yield "a bad schedule", lambda: SGD(lambda t: -t).step(np.ones(2), np.ones(2))
     for last, loss in ((ReLU(), CrossEntropyLoss()), (Tanh(), BinaryCrossEntropyLoss())):
         yield f"{last} before {loss}", lambda a=last, b=loss: Model(Sequential(DenseLayer(3, 2, a, rng=0)), b)
@@ -166,6 +168,10 @@ Y = X[:, :2]
 def linear(optimizer=None, widths=(3, 4, 2)):
     layers = [DenseLayer(n, k, rng=n) for n, k in zip(widths, widths[1:], strict=False)]
     return Model(Sequential(*layers), MSELoss(), optimizer)
+
+
+def small_model():
+    return linear(SGD(0.01))
 
 
 class Bomb(SGD):
@@ -233,11 +239,13 @@ CHANGES = {
     "a wide layer": lambda c, a: c["network"]["layers"][0].update(n_out=10**6), "a network of nothing": lambda c, a: c["network"].update(layers=[]), "a network that is a number": lambda c, a: c.update(network=3),
     "a loss that is none": lambda c, a: c["loss"].update(kind="Adam"), "a negative rate": lambda c, a: c["optimizer"].update(lr=-1), "no t": lambda c, a: c["optimizer"].pop("t"),
     "a negative t": lambda c, a: c["optimizer"].update(t=-1), "a state of NaN": lambda c, a: a.update({"optimizer.M": a["theta"] * np.float32(nan)}),
+    "a layer as large as theta": lambda c, a: c["network"]["layers"][0].update(n_in=2, n_out=13),
     "no training": lambda c, a: c.pop("training"), "a training without its first state": lambda c, a: c["training"].pop("first"), "an unknown generator": lambda c, a: c["training"]["first"].update(bit_generator="dice"),
     "a training without its terms": lambda c, a: c["training"].pop("terms"), "another batch size": lambda c, a: c["training"]["terms"].update(batch_size=5),
     "no epoch": lambda c, a: c["training"].pop("epoch"), "a negative epoch": lambda c, a: c["training"].update(epoch=-1), "a rate of text": lambda c, a: c["training"].update(lr="fast"),
     "a negative rate of the training": lambda c, a: c["training"].update(lr=-1), "a negative t of the training": lambda c, a: c["training"].update(t=-1), "no callbacks": lambda c, a: c["training"].update(callbacks=[]),
     "another best epoch": lambda c, a: c["training"]["callbacks"][0].update(best_epoch=-1), "the best theta of another model": lambda c, a: a.update({"callback0.theta": np.ones(3)}),
+    "a best theta of another length": lambda c, a: a.update({"callback0.theta": a["theta"][:3]}), "a best theta in float64": lambda c, a: a.update({"callback0.theta": a["theta"].astype(float)}),
     "a best theta of NaN": lambda c, a: a.update({"callback0.theta": a["theta"] * np.float32(nan)}), "no history": lambda c, a: c["training"].pop("history"),
 }  # fmt: skip
 
@@ -292,6 +300,30 @@ def files(folder):
     yield "no JSON", at_once(lambda: json.dumps({1: {2}}, default=model_module._json_value))
 
 
+def npy(values, version=(1, 0), header=None):
+    """The bytes of a file with an array, or with another header before the same numbers."""
+    file = io.BytesIO()
+    if header is None:
+        np.lib.format.write_array(file, values, version, allow_pickle=False)
+        return file.getvalue()
+    text = (str(header) + "\n").encode()
+    return b"\x93NUMPY\1\0" + len(text).to_bytes(2, "little") + text + values.tobytes()
+
+
+def arrays(folder):
+    """Arrays in the members of a file: shapes of every kind, and headers that lie."""
+    six = np.arange(6, dtype=np.int16)
+    for name, values in {"a number": np.float32(0.5), "empty": six[:0], "none a row": six.reshape(6, 1)[:, :0], "rows": six.reshape(2, 3), "columns": np.asfortranarray(six.reshape(2, 3))}.items():
+        yield name, lambda v=values: model_module._array_of(npy(np.asarray(v)))
+    yield "writable", lambda: str(model_module._array_of(npy(six)).flags.writeable)
+    yield "version 2", lambda: model_module._array_of(npy(six, (2, 0)))
+    for shape in ((-2, -3), (7,), (5,), (2, 2), (-1,)):
+        yield f"{shape}", lambda s=shape: model_module._array_of(npy(six, header={"descr": "<i2", "fortran_order": False, "shape": s}))
+    for kind in ("|O", "<i4"):
+        yield f"of {kind}", lambda k=kind: model_module._array_of(npy(six, header={"descr": k, "fortran_order": False, "shape": (12 // np.dtype(k).itemsize,)}))
+    yield "objects in plenty", lambda: model_module._array_of(npy(np.arange(4), header={"descr": "|O", "fortran_order": False, "shape": (4,)}))
+
+
 def metrics(folder):
     """What is not defined, and what is ignored."""
     for metric in (precision, recall, f1_score):
@@ -335,7 +367,7 @@ def gradient_checks(folder):
 
 GROUPS = {
     **{name: lambda folder, calls=calls: calls.items() for name, calls in of_rows().items()},
-    **{function.__name__: function for function in (components, too_early, diverged, files, metrics, downloads, gradient_checks)},
+    **{function.__name__: function for function in (components, too_early, diverged, files, arrays, metrics, downloads, gradient_checks)},
 }  # fmt: skip
 KNOWN = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
 

@@ -228,6 +228,21 @@ def test_validation_split_sets_examples_aside(data):
     assert sum(seen) == 72 and "val_loss" in history
 
 
+def test_a_single_example_may_be_set_aside(model, data):
+    history = model.fit(data[0][:10], data[1][:10], validation_split=0.1, **FIT)
+    assert len(history["val_loss"]) == 3 and set(history["val_accuracy"]) <= {0.0, 1.0}
+
+
+def test_accuracies_of_logits_are_those_of_probabilities(data):
+    Y = (data[0][:, 0] > 0.8).astype(float)
+    model = Model(Sequential(DenseLayer(4, 1, Sigmoid(), rng=0)), BinaryCrossEntropyLoss(), SGD(1e-9))
+    model.network[0].b = [0.3]  # so that many scores lie between 0 and 1/2, where the two differ
+    share = float(np.mean((model.predict(data[0])[:, 0] > 0.5) == Y))
+    assert model.evaluate(*(data[0], Y))["accuracy"] == pytest.approx(share)
+    assert model.fit(data[0], Y, **FIT, validation_data=(data[0], Y)) and model.history["accuracy"] == model.history["val_accuracy"]
+    assert model.history["accuracy"][0] == pytest.approx(share)
+
+
 def test_a_batch_larger_than_the_data_is_all_of_it(data):
     model = Model(build(), CrossEntropyLoss(), SGD(0.1))
     model.fit(*data, epochs=2, batch_size=1000, progress=False)
@@ -365,6 +380,31 @@ def test_early_stopping_waits_and_restores(model, data):
     again = model.fit(*data, epochs=2, batch_size=90, progress=False,
                       callbacks=[Scripted([5, 4]), EarlyStopping(patience=1, min_delta=2, restore_best=False)])
     assert again.epochs == 2 and (model.network.theta == 2).all()
+
+
+@pytest.mark.parametrize(("values", "min_delta", "best", "epochs"), [
+    ([2, 2, 2, 2], 0.0, 1, 3),  # as good is not better
+    ([2, 2.1, 2, 2], 0.5, 1, 3),  # nor is hardly worse
+    ([5, 4.6, 4.4, 4.3], 0.5, 3, 4),  # differences count against the best, as they are
+    ([np.nan] * 4, 0.0, 0, 2),  # before there is a best, patience counts from the start
+])
+def test_early_stopping_counts(values, min_delta, best, epochs, model, data):
+    stopping = EarlyStopping(patience=2, min_delta=min_delta)
+    callbacks = [Scripted(values), stopping]
+    assert model.fit(*data, epochs=4, batch_size=90, callbacks=callbacks, progress=False).epochs == epochs
+    assert stopping.best_epoch == best
+
+
+def test_early_stopping_on_an_accuracy_counts_differences_as_they_are(model, data):
+    values = iter([0.5, 0.75, 0.8, 0.85])
+
+    class Accuracy(Callback):
+        def on_epoch_end(self, model, epoch, logs):
+            logs["val_accuracy"] = next(values)
+
+    stopping = EarlyStopping("val_accuracy", patience=1, min_delta=0.3)
+    assert model.fit(*data, epochs=4, batch_size=90, callbacks=[Accuracy(), stopping], progress=False).epochs == 2
+    assert stopping.best_epoch == 1
 
 
 def test_early_stopping_on_an_accuracy_lets_it_grow(model, data):
