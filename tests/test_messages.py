@@ -143,6 +143,8 @@ def too_early(folder):
         yield f"{thing}.backward", lambda t=thing: t.backward([[1.0, 2.0]])
     for loss in (MSELoss(), CrossEntropyLoss(), BinaryCrossEntropyLoss()):
         yield f"{loss}.backward", lambda t=loss: t.backward()
+    for logits in (True, False):
+        yield f"forward of one axis, logits {logits}", lambda k=logits: CrossEntropyLoss().forward([1.0], [0], logits=k)
     yield "MSELoss.classes", lambda: MSELoss().classes(np.ones((2, 2)))
     yield "Standardizer.transform", lambda: Standardizer().transform([[1.0]])
     yield "Standardizer.inverse_transform", lambda: Standardizer().inverse_transform([[1.0]])
@@ -296,6 +298,7 @@ def files(folder):
     yield "a folder for the best", at_once(lambda: linear(SGD()).fit(X, Y, epochs=1, batch_size=4, callbacks=[SaveBest(folder, "loss")]))
     yield "nothing to load", at_once(lambda: Model.load(folder / "nothing.npz"))
     yield "a file of something else", at_once(lambda: (np.savez(path, weights=np.ones(3)), Model.load(path)))
+    yield "a file that is compressed", at_once(lambda: (np.savez_compressed(path, weights=np.ones(3)), Model.load(path)))
     yield "JSON", at_once(lambda: json.dumps([np.float32(0.5), np.arange(2)], default=model_module._json_value))
     yield "no JSON", at_once(lambda: json.dumps({1: {2}}, default=model_module._json_value))
 

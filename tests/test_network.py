@@ -4,6 +4,8 @@ import copy
 import json
 import os
 import pickle
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -266,6 +268,37 @@ def test_evaluate_does_not_depend_on_the_batch_size(model, data):
     assert whole["accuracy"] == (Z.argmax(axis=1) == data[1]).mean()
 
 
+def test_progress_is_shown_step_by_step(model, data, monkeypatch):
+    shown = []
+
+    class Bar:
+        def __init__(self, **how):
+            shown.append(how)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            shown.append("closed")
+
+        def update(self):
+            shown.append("step")
+
+        def set_postfix(self, logs):
+            shown.append({name: float(value) for name, value in logs.items()})
+
+    monkeypatch.setitem(sys.modules, "tqdm", SimpleNamespace(tqdm=Bar))
+    history = model.fit(*data, epochs=2, batch_size=40, seed=0)
+    numbers = [{name: pytest.approx(values[k], abs=1e-4) for name, values in history.items()} for k in (0, 1)]
+    steps = ["step"] * 3
+    assert shown == [{"total": 6, "unit": "step"}, *steps, numbers[0], *steps, numbers[1], "closed"]
+
+
+def test_without_the_library_for_it_no_progress_is_shown(model, data, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    assert model.fit(*data, epochs=2, batch_size=40, seed=0).epochs == 2
+
+
 def batches_seen(model, monkeypatch):
     """How many examples go through the network at a time."""
     seen, forward = [], model.network.forward
@@ -326,6 +359,7 @@ def test_a_layer_that_is_its_own_copy_is_not_taken_out_of_its_network():
 
 
 def test_predictions(model, data):
+    assert model.predict(data[0]).dtype == np.float32 and model.astype(np.float64).predict(data[0]).dtype == np.float64
     A = model.predict(data[0], batch_size=7)
     np.testing.assert_allclose(A, model.network.forward(data[0]), rtol=1e-5)
     np.testing.assert_array_equal(model.predict_classes(data[0]), A.argmax(axis=1))
