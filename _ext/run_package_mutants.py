@@ -8,7 +8,7 @@ the tests kill fewer than 95 in 100 of a module's mutants, when a survivor is no
 reason in tests/surviving_mutants.yml, or when one that is listed is killed after all.
 
 With --keep, mutants that were tried before are not tried again; with names or patterns of mutants
-only those are tried, on top of what was tried before. A survivor is printed as an entry for the list.
+only those are tried, on top of what was tried before. Survivors are printed as entries of the list.
 """
 
 from __future__ import annotations
@@ -126,7 +126,8 @@ def entries(found: list[tuple[Mutant, str]]) -> str:
     tree: dict[str, Any] = {}
     for mutant, change in found:
         functions = tree.setdefault(mutant.module, {})
-        functions.setdefault(mutant.function, [{"reason": "", "mutants": []}])[0]["mutants"].append(change)
+        (entry,) = functions.setdefault(mutant.function, [{"reason": "", "mutants": []}])
+        entry["mutants"].append(change)
     return yaml.safe_dump(tree, allow_unicode=True, sort_keys=False, width=96)
 
 
