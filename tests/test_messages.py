@@ -150,7 +150,7 @@ def too_early(folder):
     yield "Standardizer.inverse_transform", lambda: Standardizer().inverse_transform([[1.0]])
     yield "History", lambda: History()["loss"]
     yield "History of two", lambda: History({"loss": [1.0], "accuracy": [0.5]})["val_loss"]
-    yield "a monitor that a callback could have added", lambda: small_model().fit(X, Y, epochs=1, batch_size=4, progress=False, callbacks=[nnbook.Callback(), EarlyStopping("f1")])
+    yield "a monitor that a callback could have added", lambda: linear(SGD(0.01)).fit(X, Y, epochs=1, batch_size=4, progress=False, validation_data=(X, Y), callbacks=[nnbook.Callback(), EarlyStopping("f1")])
     yield "a monitor that is no text", lambda: model_module._Best(3)
     yield "a step in another network", lambda: second_network(Momentum())
     yield "a bad schedule", lambda: SGD(lambda t: -t).step(np.ones(2), np.ones(2))
@@ -170,10 +170,6 @@ Y = X[:, :2]
 def linear(optimizer=None, widths=(3, 4, 2)):
     layers = [DenseLayer(n, k, rng=n) for n, k in zip(widths, widths[1:], strict=False)]
     return Model(Sequential(*layers), MSELoss(), optimizer)
-
-
-def small_model():
-    return linear(SGD(0.01))
 
 
 class Bomb(SGD):

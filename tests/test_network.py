@@ -464,6 +464,22 @@ def test_an_unknown_monitor_says_what_there_is(model, data):
         model.fit(*data, **FIT, callbacks=[EarlyStopping()])
 
 
+@pytest.mark.parametrize(("last", "loss", "n_out", "validated", "names"), [
+    (Softmax, CrossEntropyLoss, 3, False, "loss, accuracy"), (Softmax, CrossEntropyLoss, 3, True, "loss, accuracy, val_loss, val_accuracy"),
+    (Identity, MSELoss, 1, False, "loss"), (Identity, MSELoss, 1, True, "loss, val_loss")])
+def test_a_monitor_is_known_before_training(last, loss, n_out, validated, names, data):
+    model = Model(build(last=last, n_out=n_out), loss(), SGD(1e-3))
+    more = {**FIT, "validation_data": data if validated else None}
+    for monitor in ("loss", "accuracy", "val_loss", "val_accuracy", "f1"):
+        if monitor in names.split(", "):
+            model.fit(*data, **more, callbacks=[EarlyStopping(monitor)])
+        else:
+            t = model.optimizer.t
+            with pytest.raises(ValueError, match=f"^monitor must be one of {names}, got '{monitor}'$"):
+                model.fit(*data, **more, callbacks=[EarlyStopping(monitor)])
+            assert model.optimizer.t == t
+
+
 def test_an_interrupt_keeps_what_was_learned(model, data):
     ended = []
 
@@ -601,6 +617,9 @@ def test_a_save_that_fails_leaves_the_old_file(model, tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         model.save(path)
     assert path.read_bytes() == before and os.listdir(tmp_path) == ["model.npz"]
+    monkeypatch.setattr(os, "unlink", lambda path: (_ for _ in ()).throw(PermissionError(13, "Not yours")))
+    with pytest.raises(OSError, match="No space left"):  # not what went wrong after it
+        model.save(path)
 
 
 def test_load_parameters_needs_the_same_architecture(model, tmp_path):

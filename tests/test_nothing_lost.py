@@ -133,6 +133,24 @@ def test_a_training_that_stopped_early_stays_stopped(tmp_path):
     assert again.stop_training
 
 
+def test_a_checkpoint_is_written_after_every_epoch(tmp_path):
+    class Reader(Callback):
+        def on_epoch_end(self, model, epoch, logs):
+            if epoch > 1:
+                written.append(json.loads(np.load(tmp_path / "run.npz")["config"].tobytes())["training"]["epoch"])
+
+    written = []
+    train(build(), epochs=4, callbacks=[Reader()], checkpoint=tmp_path / "run.npz")
+    assert written == [1, 2, 3]
+
+
+def test_other_validation_data_are_another_training(tmp_path):
+    more = {"validation_split": 0.0, "checkpoint": tmp_path / "run.npz"}
+    train(build(), epochs=2, validation_data=(X[:9], Y[:9]), **more)
+    with pytest.raises(ValueError, match="belongs to another training: its data"):
+        train(build(), epochs=3, validation_data=(X[:8], Y[:8]), resume=True, **more)
+
+
 class Dotted(SGD):
     """Remembers a vector whose name has a dot in it."""
 
