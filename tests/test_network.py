@@ -268,7 +268,7 @@ def test_evaluate_does_not_depend_on_the_batch_size(model, data):
     assert whole["accuracy"] == (Z.argmax(axis=1) == data[1]).mean()
 
 
-def test_progress_is_shown_step_by_step(model, data, monkeypatch):
+def test_progress_is_shown_step_by_step(model, data, monkeypatch, tmp_path):
     shown = []
 
     class Bar:
@@ -292,6 +292,9 @@ def test_progress_is_shown_step_by_step(model, data, monkeypatch):
     numbers = [{name: pytest.approx(values[k], abs=1e-4) for name, values in history.items()} for k in (0, 1)]
     steps = ["step"] * 3
     assert shown == [{"total": 6, "unit": "step"}, *steps, numbers[0], *steps, numbers[1], "closed"]
+    for epochs in (2, 3):  # of a training that goes on, what is left of it
+        model.fit(*data, epochs=epochs, batch_size=40, seed=0, checkpoint=tmp_path / "run.npz", resume=True)
+    assert [how["total"] for how in shown if "total" in how and isinstance(how, dict)] == [6, 6, 3]
 
 
 def test_without_the_library_for_it_no_progress_is_shown(model, data, monkeypatch):
@@ -311,6 +314,12 @@ def test_without_a_batch_size_it_is_1024(ask, model, data, monkeypatch):
     seen = batches_seen(model, monkeypatch)
     ask(model, np.resize(data[0], (2050, 4)), np.resize(data[1], 2050))
     assert seen == [1024, 1024, 2]
+
+
+def test_validation_goes_1024_at_a_time(model, data, monkeypatch):
+    seen = batches_seen(model, monkeypatch)
+    model.fit(*data, epochs=1, batch_size=90, progress=False, validation_data=(np.resize(data[0], (2050, 4)), np.resize(data[1], 2050)))
+    assert seen == [90, 1024, 1024, 2]
 
 
 def test_the_signal_of_the_first_input_is_not_computed(model, data, monkeypatch):

@@ -133,15 +133,22 @@ def test_a_training_that_stopped_early_stays_stopped(tmp_path):
     assert again.stop_training
 
 
-def test_a_checkpoint_is_written_after_every_epoch(tmp_path):
+@pytest.mark.parametrize(("more", "expected"), [({}, [None, 1, 2, 3, 4, 5]), ({"checkpoint_every": 2}, [None, None, 2, 2, 4, 5]),
+                                                ({"checkpoint_every": 3}, [None, None, None, 3, 3, 5])])
+def test_a_checkpoint_is_written_as_often_as_asked_and_at_the_end(more, expected, tmp_path):
+    path = tmp_path / "run.npz"
+
+    def look():
+        written.append(json.loads(np.load(path)["config"].tobytes())["training"]["epoch"] if path.exists() else None)
+
     class Reader(Callback):
         def on_epoch_end(self, model, epoch, logs):
-            if epoch > 1:
-                written.append(json.loads(np.load(tmp_path / "run.npz")["config"].tobytes())["training"]["epoch"])
+            look()  # what was written before this epoch
 
     written = []
-    train(build(), epochs=4, callbacks=[Reader()], checkpoint=tmp_path / "run.npz")
-    assert written == [1, 2, 3]
+    train(build(), epochs=5, callbacks=[Reader()], checkpoint=path, **more)
+    look()
+    assert written == expected
 
 
 def test_other_validation_data_are_another_training(tmp_path):
