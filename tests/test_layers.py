@@ -241,3 +241,10 @@ def test_a_view_of_a_parameter_knows_where_to_look(layer):
     assert (view.where, view.name) == ("grads", "b") and view.__get__(None) is view
     view.__set__(layer, np.arange(layer.n_out))
     np.testing.assert_array_equal(layer.db, np.arange(layer.n_out))
+
+
+def test_a_signal_is_converted_to_the_type_of_the_layer():
+    layer = DenseLayer(4, 3, rng=0)
+    for logits in (False, True):
+        layer.forward(np.ones((2, 4)), logits=logits)
+        assert layer.backward(np.ones((2, 3))).dtype == layer.dtype == np.float32

@@ -73,6 +73,15 @@ def test_forward_is_the_layers_one_after_the_other(data):
     np.testing.assert_allclose(Softmax().forward(Z), A, rtol=1e-6)
 
 
+def test_a_network_gives_the_signal_of_its_input_unless_told_not_to(data):
+    network = build()
+    dY = np.ones_like(network.forward(data[0]))
+    assert network.backward(dY).shape == data[0].shape
+    grad = network.grad.copy()
+    assert network.backward(dY, want_dX=False) is None
+    np.testing.assert_array_equal(network.grad, grad)
+
+
 def test_gradients_of_a_network_and_of_its_cost(data):
     X = data[0][:7]
     errors = gradient_check_layer(build(), X, np.random.default_rng(0).normal(size=(7, 3)))

@@ -508,3 +508,7 @@ def test_adam_works_in_memory_that_it_keeps(dtype):
     kept = adam._scratch
     adam.step(theta, theta.copy())
     assert adam._scratch is kept and kept.dtype == dtype
+
+
+def test_a_rule_of_ones_own_decays_nothing_unless_asked():
+    assert Optimizer(0.1).weight_decay == 0 and Optimizer(0.1, 0.5).weight_decay == 0.5
