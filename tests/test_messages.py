@@ -52,7 +52,7 @@ from nnbook import (
     r2_score,
     recall,
 )
-from nnbook.core.conventions import Component
+from nnbook.core.conventions import Component, check_number
 from nnbook.core.layer import Layer, ParameterView
 from nnbook.network import model as model_module
 from nnbook.utils import data_utils
@@ -130,6 +130,12 @@ def components(folder):
     yield "EarlyStopping()", lambda: str(plain_attributes(EarlyStopping()))
     yield "SaveBest", lambda: str(plain_attributes(SaveBest("model.npz")))
     yield "Model", lambda: str(plain_attributes(model()))
+    yield "Model before fit", lambda: f"{plain_attributes(linear())} {linear().history!r}"
+    yield "Layer(n_in)", lambda: Layer("3", 2, {})
+    yield "Layer(n_out)", lambda: Layer(3, 2.0, {})
+    yield "classes of one output", lambda: CrossEntropyLoss().targets([[1.0]], 1, "float32")
+    yield "check_number", lambda: f"{check_number('x', 1, 0, 1)} {check_number('x', 1.5)}"
+    yield "check_number out of a closed interval", lambda: check_number("x", 2, 0, 1)
     yield "summary", lambda: small().summary()
     yield "repr of a network", lambda: repr(small())
     yield "DenseLayer.W", lambda: f"{isinstance(DenseLayer.W, ParameterView)} {DenseLayer.W.where} {DenseLayer.db.name}"
