@@ -78,8 +78,9 @@ oracle: $(READY) ## Compare every derivative with PyTorch as well, which this in
 	$(PY) -m pip install --quiet "$$(grep '^torch==' benchmarks/requirements.txt)"
 	@$(PY) -m pytest -q -n $(JOBS) tests/test_oracle.py
 
-mutants: $(READY) ## Change every equation, one sign at a time: its check must fail
+mutants: $(READY) ## Change every equation by a sign, then the code by an operator: a check, a test must fail
 	@$(PY) _ext/run_mutants.py --jobs $(JOBS) $(ARGS)
+	@$(if $(ARGS),,$(PY) _ext/run_package_mutants.py --jobs $(JOBS))
 
 export: $(READY) ## Write the package from the notebooks
 	@$(PY) -c "from nbdev.doclinks import nbdev_export; nbdev_export()"
@@ -118,5 +119,5 @@ lint: $(READY) ## ruff on package, notebooks and tests; mypy strict on the packa
 	@$(PY) -m mypy
 
 clean: ## Remove what the other targets made, .venv included
-	rm -rf $(VENV) .venv-bench _build build dist nnbook.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-bench _build mutants build dist nnbook.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

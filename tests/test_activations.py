@@ -166,6 +166,12 @@ def test_sigmoid_keeps_small_probabilities(dtype):
     )
 
 
+def test_at_zero_the_slope_is_the_one_on_the_left():
+    for g, slope in ((ReLU(), 0), (LeakyReLU(0.25), 0.25), (SELU(), SELU.scale * SELU.alpha)):
+        g.forward([0.0])
+        assert g.backward([1.0]).tolist() == [slope]
+
+
 def test_selu_keeps_small_numbers():
     np.testing.assert_allclose(SELU().forward([-1e-12]), [-SCALE * ALPHA * 1e-12], rtol=1e-11)
 

@@ -77,7 +77,7 @@ from nnbook.examples.regression import broken_line, make_sine
 from nnbook.examples.spiral import make_spiral, spiral_curve
 from nnbook.examples.xor import check_outputs, optimizer_named, train
 from nnbook.exercises import check, hint
-from nnbook.utils.data_utils import evenly_spread, parse_idx, quotas
+from nnbook.utils.data_utils import MNIST_FILES, evenly_spread, parse_idx, quotas
 from nnbook.utils.visualization import (
     bin_count,
     contrast_ratio,
@@ -355,8 +355,8 @@ plain("parse_idx", parse_idx, "data|the file", {"text": "abc", "None": None, "a 
       "no axes": bytes([0, 0, 8, 0]), "cut header": bytes([0, 0, 8, 2, 0, 0]), "cut body": bytes([0, 0, 8, 1, 0, 0, 0, 3, 7]), "too long": bytes([0, 0, 8, 1, 0, 0, 0, 1, 7, 7]),
       "a hundred axes": bytes([0, 0, 8, 101]) + bytes(404), "terabytes": bytes([0, 0, 8, 4]) + b"\xff" * 16})
 keyword("load_mnist", load_mnist, "full", {"text": "yes", "a number": 1, "None": None})
-keyword("load_mnist", load_mnist, "mirrors", {"one address": "http://localhost/", "a number": 3, "numbers": [3]}, True, cache="/nonexistent", files=load_mnist.__kwdefaults__["files"])
-keyword("load_mnist", load_mnist, "files", {"a number": 3, "too few": load_mnist.__kwdefaults__["files"][:2], "names": ["a", "b", "c", "d"]}, True, cache="/nonexistent", mirrors=[])
+keyword("load_mnist", load_mnist, "mirrors", {"one address": "http://localhost/", "a number": 3, "numbers": [3]}, True, cache="/nonexistent", files=MNIST_FILES)
+keyword("load_mnist", load_mnist, "files", {"a number": 3, "too few": MNIST_FILES[:2], "names": ["a", "b", "c", "d"]}, True, cache="/nonexistent", mirrors=[])
 keyword("load_mnist", load_mnist, "cache", {"a number": 3, "a list": []}, True, mirrors=[])
 keyword("load_mnist", load_mnist, "timeout", {**NO_NUMBER, "zero": 0}, True, mirrors=[], cache="/nonexistent")
 

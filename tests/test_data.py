@@ -498,7 +498,7 @@ def serving(files, handler=Mirror):
     server.daemon_threads = True
     server.files, server.log, server.done = files, [], threading.Event()
     server.ranges, server.asked = [], []
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     server.url = f"http://127.0.0.1:{server.server_address[1]}"
     try:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from nnbook.core import DenseLayer, He, Identity, Layer, LeCun, ReLU, Sigmoid, Softmax, Tanh, Xavier
+from nnbook.core.layer import ParameterView
 from nnbook.validation import gradient_check_layer
 
 
@@ -114,7 +115,8 @@ def test_copies_are_independent_and_whole(layer, duplicate, rng):
     twin.theta[:] = 0
     assert not twin.W.any() and not twin.b.any() and np.shares_memory(twin.W, twin.theta)
     np.testing.assert_array_equal(layer.theta, theta)
-    assert twin.forward(rng.normal(size=(2, 4))).dtype == twin.dtype == twin.theta.dtype
+    assert twin.forward(rng.normal(size=(2, 4))).dtype == twin.dtype == twin.theta.dtype == twin.grad.dtype
+    assert vars(twin).keys() == vars(layer).keys()
 
 
 def test_bind_moves_the_parameters(layer):
@@ -232,3 +234,17 @@ def test_a_layer_of_ones_own(rng):
     assert Layer.build(Scale(3).config()).n == 3
     with pytest.raises(NotImplementedError):
         Layer(2, 2, {}).forward(np.ones((1, 2)))
+
+
+def test_a_view_of_a_parameter_knows_where_to_look(layer):
+    view = ParameterView("grads", "b")
+    assert (view.where, view.name) == ("grads", "b") and view.__get__(None) is view
+    view.__set__(layer, np.arange(layer.n_out))
+    np.testing.assert_array_equal(layer.db, np.arange(layer.n_out))
+
+
+def test_a_signal_is_converted_to_the_type_of_the_layer():
+    layer = DenseLayer(4, 3, rng=0)
+    for logits in (False, True):
+        layer.forward(np.ones((2, 4)), logits=logits)
+        assert layer.backward(np.ones((2, 3))).dtype == layer.dtype == np.float32

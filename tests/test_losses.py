@@ -299,6 +299,8 @@ def test_classes_of_probabilities_and_logits():
     assert bce.classes(np.array([[0.2], [0.6]])).tolist() == [0, 1]
     assert bce.classes(np.array([[-0.2], [0.3]]), logits=True).tolist() == [0, 1]
     assert bce.classes(np.array([[0.2, 0.6]])).tolist() == [[0, 1]]
+    assert bce.classes(np.array([[0.5]])).tolist() == bce.classes(np.array([[0.0]]), logits=True).tolist() == [0]
+    assert bce.classes(np.array([[0.2]])).dtype == ce.classes(np.array([[0.2, 0.8]])).dtype == np.intp
 
 
 # --- refusals -----------------------------------------------------------------------------------

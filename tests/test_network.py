@@ -4,6 +4,8 @@ import copy
 import json
 import os
 import pickle
+import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -16,6 +18,7 @@ from nnbook.core import (
     DenseLayer,
     He,
     Identity,
+    Layer,
     LeakyReLU,
     Momentum,
     MSELoss,
@@ -68,6 +71,15 @@ def test_forward_is_the_layers_one_after_the_other(data):
     np.testing.assert_array_equal(network.forward(data[0]), A)
     Z = network.forward(data[0], logits=True)
     np.testing.assert_allclose(Softmax().forward(Z), A, rtol=1e-6)
+
+
+def test_a_network_gives_the_signal_of_its_input_unless_told_not_to(data):
+    network = build()
+    dY = np.ones_like(network.forward(data[0]))
+    assert network.backward(dY).shape == data[0].shape
+    grad = network.grad.copy()
+    assert network.backward(dY, want_dX=False) is None
+    np.testing.assert_array_equal(network.grad, grad)
 
 
 def test_gradients_of_a_network_and_of_its_cost(data):
@@ -227,6 +239,21 @@ def test_validation_split_sets_examples_aside(data):
     assert sum(seen) == 72 and "val_loss" in history
 
 
+def test_a_single_example_may_be_set_aside(model, data):
+    history = model.fit(data[0][:10], data[1][:10], validation_split=0.1, **FIT)
+    assert len(history["val_loss"]) == 3 and set(history["val_accuracy"]) <= {0.0, 1.0}
+
+
+def test_accuracies_of_logits_are_those_of_probabilities(data):
+    Y = (data[0][:, 0] > 0.8).astype(float)
+    model = Model(Sequential(DenseLayer(4, 1, Sigmoid(), rng=0)), BinaryCrossEntropyLoss(), SGD(1e-9))
+    model.network[0].b = [0.3]  # so that many scores lie between 0 and 1/2, where the two differ
+    share = float(np.mean((model.predict(data[0])[:, 0] > 0.5) == Y))
+    assert model.evaluate(*(data[0], Y))["accuracy"] == pytest.approx(share)
+    assert model.fit(data[0], Y, **FIT, validation_data=(data[0], Y)) and model.history["accuracy"] == model.history["val_accuracy"]
+    assert model.history["accuracy"][0] == pytest.approx(share)
+
+
 def test_a_batch_larger_than_the_data_is_all_of_it(data):
     model = Model(build(), CrossEntropyLoss(), SGD(0.1))
     model.fit(*data, epochs=2, batch_size=1000, progress=False)
@@ -250,7 +277,107 @@ def test_evaluate_does_not_depend_on_the_batch_size(model, data):
     assert whole["accuracy"] == (Z.argmax(axis=1) == data[1]).mean()
 
 
+def test_progress_is_shown_step_by_step(model, data, monkeypatch, tmp_path):
+    shown = []
+
+    class Bar:
+        def __init__(self, **how):
+            shown.append(how)
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            shown.append("closed")
+
+        def update(self):
+            shown.append("step")
+
+        def set_postfix(self, logs):
+            shown.append({name: float(value) for name, value in logs.items()})
+
+    monkeypatch.setitem(sys.modules, "tqdm", SimpleNamespace(tqdm=Bar))
+    history = model.fit(*data, epochs=2, batch_size=40, seed=0)
+    numbers = [{name: pytest.approx(values[k], abs=1e-4) for name, values in history.items()} for k in (0, 1)]
+    steps = ["step"] * 3
+    assert shown == [{"total": 6, "unit": "step"}, *steps, numbers[0], *steps, numbers[1], "closed"]
+    for epochs in (2, 3):  # of a training that goes on, what is left of it
+        model.fit(*data, epochs=epochs, batch_size=40, seed=0, checkpoint=tmp_path / "run.npz", resume=True)
+    assert [how["total"] for how in shown if "total" in how and isinstance(how, dict)] == [6, 6, 3]
+
+
+def test_without_the_library_for_it_no_progress_is_shown(model, data, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tqdm", None)
+    assert model.fit(*data, epochs=2, batch_size=40, seed=0).epochs == 2
+
+
+def batches_seen(model, monkeypatch):
+    """How many examples go through the network at a time."""
+    seen, forward = [], model.network.forward
+    monkeypatch.setattr(model.network, "forward", lambda X, **more: seen.append(len(X)) or forward(X, **more))
+    return seen
+
+
+@pytest.mark.parametrize("ask", [lambda m, X, Y: m.predict(X), lambda m, X, Y: m.predict_classes(X), lambda m, X, Y: m.evaluate(X, Y)])
+def test_without_a_batch_size_it_is_1024(ask, model, data, monkeypatch):
+    seen = batches_seen(model, monkeypatch)
+    ask(model, np.resize(data[0], (2050, 4)), np.resize(data[1], 2050))
+    assert seen == [1024, 1024, 2]
+
+
+def test_validation_goes_1024_at_a_time(model, data, monkeypatch):
+    seen = batches_seen(model, monkeypatch)
+    model.fit(*data, epochs=1, batch_size=90, progress=False, validation_data=(np.resize(data[0], (2050, 4)), np.resize(data[1], 2050)))
+    assert seen == [90, 1024, 1024, 2]
+
+
+def test_the_signal_of_the_first_input_is_not_computed(model, data, monkeypatch):
+    wanted, first = [], model.network[0]
+    backward = first.backward
+    monkeypatch.setattr(first, "backward", lambda dY, want_dX=True: wanted.append(want_dX) or backward(dY, want_dX=want_dX))
+    model.cost_and_gradient(*data)
+    model.fit(*data, epochs=1, batch_size=90, progress=False)
+    assert wanted == [False, False]
+
+
+def test_a_copy_of_a_model_in_another_type_shares_nothing(model, data):
+    model.fit(*data, **FIT)
+    model.optimizer.notes = []
+    t, M = model.optimizer.t, model.optimizer.state["M"].copy()
+    twin = model.astype(np.float64)
+    assert twin.network.dtype == np.float64 and repr(twin.optimizer) == repr(model.optimizer)
+    assert (twin.optimizer.t, twin.optimizer.state) == (0, {})
+    assert twin.optimizer.notes is not model.optimizer.notes and twin.loss.signal is not model.loss.signal
+    twin.fit(*data, **FIT)
+    assert model.optimizer.t == t and np.array_equal(model.optimizer.state["M"], M)
+    assert Model(build(), MSELoss()).astype(np.float64).optimizer is None
+
+
+class Pass(Layer):
+    """A layer of ones own without parameters, in any type."""
+
+    def __init__(self, n_in=3, n_out=3):
+        super().__init__(n_in, n_out, {})
+
+    def forward(self, X):
+        return X
+
+    def backward(self, dY, *, want_dX=True):
+        return dY
+
+    def astype(self, dtype):
+        self.dtype = np.dtype(dtype)
+        return self
+
+
+def test_a_layer_that_is_its_own_copy_is_not_taken_out_of_its_network():
+    network = Sequential(DenseLayer(4, 3), Pass())
+    twin = network.astype(np.float64)
+    assert twin[1] is not network[1] and network.dtype == np.float32 and network[1].dtype == np.float32
+
+
 def test_predictions(model, data):
+    assert model.predict(data[0]).dtype == np.float32 and model.astype(np.float64).predict(data[0]).dtype == np.float64
     A = model.predict(data[0], batch_size=7)
     np.testing.assert_allclose(A, model.network.forward(data[0]), rtol=1e-5)
     np.testing.assert_array_equal(model.predict_classes(data[0]), A.argmax(axis=1))
@@ -307,6 +434,31 @@ def test_early_stopping_waits_and_restores(model, data):
     assert again.epochs == 2 and (model.network.theta == 2).all()
 
 
+@pytest.mark.parametrize(("values", "min_delta", "best", "epochs"), [
+    ([2, 2, 2, 2], 0.0, 1, 3),  # as good is not better
+    ([2, 2.1, 2, 2], 0.5, 1, 3),  # nor is hardly worse
+    ([5, 4.6, 4.4, 4.3], 0.5, 3, 4),  # differences count against the best, as they are
+    ([np.nan] * 4, 0.0, 0, 2),  # before there is a best, patience counts from the start
+])
+def test_early_stopping_counts(values, min_delta, best, epochs, model, data):
+    stopping = EarlyStopping(patience=2, min_delta=min_delta)
+    callbacks = [Scripted(values), stopping]
+    assert model.fit(*data, epochs=4, batch_size=90, callbacks=callbacks, progress=False).epochs == epochs
+    assert stopping.best_epoch == best
+
+
+def test_early_stopping_on_an_accuracy_counts_differences_as_they_are(model, data):
+    values = iter([0.5, 0.75, 0.8, 0.85])
+
+    class Accuracy(Callback):
+        def on_epoch_end(self, model, epoch, logs):
+            logs["val_accuracy"] = next(values)
+
+    stopping = EarlyStopping("val_accuracy", patience=1, min_delta=0.3)
+    assert model.fit(*data, epochs=4, batch_size=90, callbacks=[Accuracy(), stopping], progress=False).epochs == 2
+    assert stopping.best_epoch == 1
+
+
 def test_early_stopping_on_an_accuracy_lets_it_grow(model, data):
     stopping = EarlyStopping("val_accuracy", patience=1)
     values = iter([0.5, 0.7, 0.6])
@@ -328,6 +480,22 @@ def test_save_best_saves_when_it_improves(model, data, tmp_path):
 def test_an_unknown_monitor_says_what_there_is(model, data):
     with pytest.raises(ValueError, match="monitor must be one of loss, accuracy, got 'val_loss'"):
         model.fit(*data, **FIT, callbacks=[EarlyStopping()])
+
+
+@pytest.mark.parametrize(("last", "loss", "n_out", "validated", "names"), [
+    (Softmax, CrossEntropyLoss, 3, False, "loss, accuracy"), (Softmax, CrossEntropyLoss, 3, True, "loss, accuracy, val_loss, val_accuracy"),
+    (Identity, MSELoss, 1, False, "loss"), (Identity, MSELoss, 1, True, "loss, val_loss")])
+def test_a_monitor_is_known_before_training(last, loss, n_out, validated, names, data):
+    model = Model(build(last=last, n_out=n_out), loss(), SGD(1e-3))
+    more = {**FIT, "validation_data": data if validated else None}
+    for monitor in ("loss", "accuracy", "val_loss", "val_accuracy", "f1"):
+        if monitor in names.split(", "):
+            model.fit(*data, **more, callbacks=[EarlyStopping(monitor)])
+        else:
+            t = model.optimizer.t
+            with pytest.raises(ValueError, match=f"^monitor must be one of {names}, got '{monitor}'$"):
+                model.fit(*data, **more, callbacks=[EarlyStopping(monitor)])
+            assert model.optimizer.t == t
 
 
 def test_an_interrupt_keeps_what_was_learned(model, data):
@@ -467,6 +635,9 @@ def test_a_save_that_fails_leaves_the_old_file(model, tmp_path, monkeypatch):
     with pytest.raises(OSError, match="No space left"):
         model.save(path)
     assert path.read_bytes() == before and os.listdir(tmp_path) == ["model.npz"]
+    monkeypatch.setattr(os, "unlink", lambda path: (_ for _ in ()).throw(PermissionError(13, "Not yours")))
+    with pytest.raises(OSError, match="No space left"):  # not what went wrong after it
+        model.save(path)
 
 
 def test_load_parameters_needs_the_same_architecture(model, tmp_path):
@@ -480,6 +651,11 @@ def test_load_parameters_needs_the_same_architecture(model, tmp_path):
     with pytest.raises(ModelFileError, match="another architecture"):
         other.load_parameters(path)
     np.testing.assert_array_equal(other.network.theta, before)
+    with pytest.raises(ModelFileError, match="another architecture"):  # the same shapes, another function
+        Model(build(last=Sigmoid), MSELoss()).load_parameters(path)
+    bare = Model(Sequential(DenseLayer(4, 3), Pass()), MSELoss())
+    bare.save(path)
+    bare.load_parameters(path)
 
 
 def rewritten(path, change):

@@ -38,6 +38,7 @@ from nnbook import (
     TrainingDiverged,
 )
 from nnbook.examples.mnist import CoolDown
+from nnbook.network.model import _Checkpoint
 
 posix = pytest.mark.skipif(os.name != "posix", reason="needs the processes and signals of Unix")
 FIXTURES = Path(__file__).parent / "fixtures"
@@ -122,6 +123,63 @@ def test_a_finished_training_stays_finished_and_a_longer_one_goes_on(tmp_path):
     assert np.array_equal(parts.network.theta, theta)
     train(parts, epochs=9, checkpoint=tmp_path / "run.npz", resume=True)
     assert np.array_equal(parts.network.theta, whole.network.theta)
+
+
+def test_a_training_that_stopped_early_stays_stopped(tmp_path):
+    more = {"callbacks": [EarlyStopping("loss", patience=1, min_delta=10)], "checkpoint": tmp_path / "run.npz"}
+    first = train(build(), epochs=9, **more)
+    again = build()
+    assert train(again, epochs=9, resume=True, **more) == first and first.epochs == 2
+    assert again.stop_training
+
+
+@pytest.mark.parametrize(("more", "expected"), [({}, [None, 1, 2, 3, 4, 5]), ({"checkpoint_every": 2}, [None, None, 2, 2, 4, 5]),
+                                                ({"checkpoint_every": 3}, [None, None, None, 3, 3, 5])])
+def test_a_checkpoint_is_written_as_often_as_asked_and_at_the_end(more, expected, tmp_path):
+    path = tmp_path / "run.npz"
+
+    def look():
+        written.append(json.loads(np.load(path)["config"].tobytes())["training"]["epoch"] if path.exists() else None)
+
+    class Reader(Callback):
+        def on_epoch_end(self, model, epoch, logs):
+            look()  # what was written before this epoch
+
+    written = []
+    train(build(), epochs=5, callbacks=[Reader()], checkpoint=path, **more)
+    look()
+    assert written == expected
+
+
+def test_other_validation_data_are_another_training(tmp_path):
+    more = {"validation_split": 0.0, "checkpoint": tmp_path / "run.npz"}
+    train(build(), epochs=2, validation_data=(X[:9], Y[:9]), **more)
+    with pytest.raises(ValueError, match="belongs to another training: its data"):
+        train(build(), epochs=3, validation_data=(X[:8], Y[:8]), resume=True, **more)
+
+
+class Dotted(SGD):
+    """Remembers a vector whose name has a dot in it."""
+
+    def update(self, theta, grad, lr):
+        remembered = self.memory("a.b", theta)
+        remembered += grad
+        theta -= lr * remembered
+
+
+def test_names_of_what_an_optimizer_remembers_may_hold_a_dot(tmp_path):
+    whole, again = build(Dotted(0.01)), build(Dotted(0.01))
+    train(whole)
+    with pytest.raises(KeyboardInterrupt):
+        train(build(Dotted(0.01)), 3, checkpoint=tmp_path / "run.npz")
+    assert list(Model.load(tmp_path / "run.npz").optimizer.state) == ["a.b"]
+    train(again, checkpoint=tmp_path / "run.npz", resume=True)
+    assert np.array_equal(again.network.theta, whole.network.theta)
+
+
+def test_nothing_is_written_before_there_is_something_to_write(tmp_path):
+    _Checkpoint(tmp_path / "run.npz", build(), [], np.random.default_rng(0), {}).write()
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("bits", [np.random.PCG64, np.random.MT19937, np.random.Philox, np.random.SFC64])

@@ -542,3 +542,27 @@ def test_a_reader_can_write_a_rule():
     theta = np.zeros(3)
     Sign(0.5).step(theta, np.array([3.0, -2.0, 0.0]))
     assert theta.tolist() == [-0.5, 0.5, 0]
+
+
+@pytest.mark.parametrize("make", MAKERS)
+def test_parameters_may_have_any_shape(make, rng):
+    flat = rng.normal(size=6)
+    table, optimizer, other = flat.reshape(2, 3).copy(), make(), make()
+    for g in rng.normal(size=(3, 6)):
+        optimizer.step(flat, g)
+        other.step(table, g.reshape(2, 3))
+    np.testing.assert_array_equal(table.ravel(), flat)
+    assert all(vector.shape == (2, 3) for vector in other.state.values())
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_adam_works_in_memory_that_it_keeps(dtype):
+    theta, adam = np.ones(4, dtype), Adam(0.1)
+    adam.step(theta, theta.copy())
+    kept = adam._scratch
+    adam.step(theta, theta.copy())
+    assert adam._scratch is kept and kept.dtype == dtype
+
+
+def test_a_rule_of_ones_own_decays_nothing_unless_asked():
+    assert Optimizer(0.1).weight_decay == 0 and Optimizer(0.1, 0.5).weight_decay == 0.5
