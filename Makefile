@@ -78,9 +78,8 @@ oracle: $(READY) ## Compare every derivative with PyTorch as well, which this in
 	$(PY) -m pip install --quiet "$$(grep '^torch==' benchmarks/requirements.txt)"
 	@$(PY) -m pytest -q -n $(JOBS) tests/test_oracle.py
 
-mutants: $(READY) ## Change every equation by a sign, then the code by an operator: a check, a test must fail
+mutants: $(READY) ## Change every equation, one sign at a time: its check must fail
 	@$(PY) _ext/run_mutants.py --jobs $(JOBS) $(ARGS)
-	@$(if $(ARGS),,$(PY) _ext/run_package_mutants.py --jobs $(JOBS))
 
 export: $(READY) ## Write the package from the notebooks
 	@$(PY) -c "from nbdev.doclinks import nbdev_export; nbdev_export()"
