@@ -2,7 +2,7 @@
 
 - An id is on a page once. The extensions for theorems and exercises put theirs on every box.
 - In the dark scheme the style sheet turns figures over, dark for light. Where the words about one
-  speak of light and dark they would become untrue, so it keeps its colours.
+  speak of light and dark, or of handwriting, they would become untrue, so it keeps its colours.
 - A large picture gets a palette of 256 colours, a third of the weight, which no eye tells apart.
 - A folded cell is opened by the words that it shows, also for those who hear the page.
 - A full stop behind a formula never begins a line.
@@ -21,7 +21,9 @@ from sphinx.application import Sphinx
 
 TEMPLATES = Path(__file__).resolve().parent.parent / "_templates"
 REPEATED_IDS = {"proof", "proof-content", "exercise-content", "solution-content"}
-SAYS_HOW_LIGHT = re.compile(r"\b(white|black|dark|bright|light|pale|luminance)", re.IGNORECASE)
+SAYS_HOW_LIGHT = re.compile(
+    r"\b(white|black|dark|bright|light|pale|luminance|handwritten)", re.IGNORECASE
+)
 TRUE_COLOURS = "nn-true-colours"
 LARGE = 30_000  # bytes
 # What belongs to the formula before it: punctuation, or the s of a genitive.

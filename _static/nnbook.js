@@ -116,7 +116,7 @@
 (() => {
   "use strict";
   const BOXES = ".bd-article table, .bd-article pre, .bd-article span.math, .bd-article mjx-container";
-  const LEAST = 8, NARROW = 150;  // pixels: a letter that leans over its box is no content, a short formula no box
+  const LEAST = 2, NARROW = 150;  // pixels: rounding is no content, a short formula no box
   const mark = (box) => {
     const beyond = box.scrollWidth - box.clientWidth - box.scrollLeft;
     box.classList.toggle("nn-more", beyond > LEAST && box.clientWidth > NARROW);

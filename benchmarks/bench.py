@@ -187,8 +187,8 @@ def compare(arguments: argparse.Namespace, missing: dict[str, str]) -> dict[str,
     from tasks import TASKS, digits, points
 
     quick, threads = arguments.quick, arguments.threads
-    rounds = arguments.rounds or (3 if quick else 15)
-    X, labels, source = digits(12_000 if quick else 60_000)
+    rounds = arguments.rounds or (2 if quick else 15)
+    X, labels, source = digits(6_000 if quick else 60_000)
     results: dict[str, Any] = {
         "format": report.FORMAT, "version": report.VERSION, "date": f"{datetime.date.today()}",
         "quick": quick, "machine": machine(), "versions": {}, "data": source, "examples": len(X),
@@ -210,9 +210,10 @@ def compare(arguments: argparse.Namespace, missing: dict[str, str]) -> dict[str,
             return new
 
         for n in threads:
-            say(f"{n} thread(s): {len(PROGRAMS)} programs are set up and compared over 50 steps")
+            compared = not quick or n == threads[0]
+            say(f"{n} thread(s): {len(PROGRAMS)} programs are set up" + " and compared over 50 steps" * compared)
             run = race(list(PROGRAMS), "digits", n)
-            results["agreement"][str(n)] = run.agree(references["digits"])
+            results["agreement"][str(n)] = run.agree(references["digits"]) if compared else {}
             say(f"{n} thread(s): {rounds} rounds of one epoch each")
             results["epoch"][str(n)] = run.run("epoch", rounds)
             for name in set(run.workers) - {"nnbook", "PyTorch", "JAX, jitted step", "scikit-learn"}:
@@ -235,7 +236,7 @@ def compare(arguments: argparse.Namespace, missing: dict[str, str]) -> dict[str,
 
     say("imports, memory, the machine's limits")
     imports: dict[str, list[float]] = {"nnbook": [], "numpy": []}
-    for turn in range(6 if quick else 26):
+    for turn in range(4 if quick else 26):
         for module, found in imports.items():
             seconds = measure("import", module)
             if turn:
@@ -259,7 +260,7 @@ def main() -> int:
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="fewer rounds, fewer examples: under two minutes")
     parser.add_argument("--threads", type=int, nargs="+", default=[1, 2], help="numbers of threads (1 2)")
-    parser.add_argument("--rounds", type=int, help="rounds of one epoch a program (15, quick: 3)")
+    parser.add_argument("--rounds", type=int, help="rounds of one epoch a program (15, quick: 2)")
     parser.add_argument("--output", default=ROOT / "_build" / "bench", help="where results go (_build/bench)")
     parser.add_argument("--save", action="store_true",
                         help="also replace nnbook/data/benchmark.json and benchmarks/results.png, which the book and the README show")
