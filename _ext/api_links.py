@@ -94,7 +94,7 @@ def one_attribute_a_line(
     app: Sphinx, what: str, name: str, obj: Any, options: Any, lines: list[str]
 ) -> None:
     """Give attributes that share a line one each: napoleon takes such a line for a single name."""
-    if what != "class" or "Attributes" not in lines:
+    if what not in ("class", "exception") or "Attributes" not in lines:
         return
     at = lines.index("Attributes") + 2
     while at < len(lines) and not set(lines[at]) == {"-"}:
