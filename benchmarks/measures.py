@@ -47,7 +47,7 @@ def training(rows: str) -> dict[str, float]:
     return {"rows": m, "start": start, "data": X.nbytes, "peak": peak_memory(), "seconds": seconds}
 
 
-def best_rate(function: Callable[[], Any], work: float, seconds: float = 0.1) -> float:
+def best_rate(function: Callable[[], Any], work: float, seconds: float) -> float:
     """`work` a second in the best of several blocks of repetitions."""
     function()
     begin, best, n = time.perf_counter(), 0.0, 1
@@ -63,25 +63,26 @@ def best_rate(function: Callable[[], Any], work: float, seconds: float = 0.1) ->
     return best
 
 
-def limits() -> dict[str, Any]:
+def limits(seconds: str) -> dict[str, Any]:
     """The machine's two limits: operations a second in products, bytes a second in sums.
 
     Products of square float32 matrices. Sums `a += b` of float32 vectors, three transfers an
     entry, by the bytes of the two vectors together. And what one NumPy call costs on 4 numbers.
+    Each is the best of what can be done in so many seconds.
     """
     import numpy as np
 
-    rng, products, memory = np.random.default_rng(0), {}, {}
+    rng, products, memory, best = np.random.default_rng(0), {}, {}, float(seconds)
     for n in (16, 32, 64, 128, 256, 512, 1024):
         A, B, C = rng.normal(size=(3, n, n)).astype(np.float32)
-        products[n] = best_rate(functools.partial(np.matmul, A, B, out=C), 2 * n**3)
+        products[n] = best_rate(functools.partial(np.matmul, A, B, out=C), 2 * n**3, best)
     for size in [2**k for k in range(12, 28)]:
         n = size // 8
         a, b = np.ones((2, n), np.float32)
-        memory[size] = best_rate(functools.partial(np.add, a, b, out=a), 12 * n)
+        memory[size] = best_rate(functools.partial(np.add, a, b, out=a), 12 * n, best)
     tiny = np.ones(4, np.float32)
     return {"products": products, "memory": memory,
-            "call": 1 / best_rate(functools.partial(np.add, tiny, tiny, out=tiny), 1)}
+            "call": 1 / best_rate(functools.partial(np.add, tiny, tiny, out=tiny), 1, best)}
 
 
 def parts(steps: str) -> dict[str, float]:
@@ -154,8 +155,11 @@ def parts(steps: str) -> dict[str, float]:
             for part, found in times.items() for n in [per_step[part]]}
 
 
-def convolution(library: str) -> float:
-    """Seconds of one convolution: 64 images of 28 × 28 × 16, 32 filters of 3 × 3."""
+def convolution(library: str, seconds: str) -> float:
+    """Seconds of one convolution: 64 images of 28 × 28 × 16, 32 filters of 3 × 3.
+
+    The best of what can be done in so many seconds.
+    """
     import numpy as np
 
     rng = np.random.default_rng(0)
@@ -170,7 +174,7 @@ def convolution(library: str) -> float:
         x = torch.from_numpy(X.transpose(0, 3, 1, 2).copy())
         k = torch.from_numpy(K.transpose(3, 2, 0, 1).copy())
         with torch.no_grad():
-            return 1 / best_rate(lambda: torch.nn.functional.conv2d(x, k), 1, 1.0)
+            return 1 / best_rate(lambda: torch.nn.functional.conv2d(x, k), 1, float(seconds))
 
     def windows() -> Any:
         V = np.lib.stride_tricks.sliding_window_view(X, (3, 3), axis=(1, 2))
@@ -178,7 +182,7 @@ def convolution(library: str) -> float:
             return np.einsum("nijcab,abco->nijo", V, K)
         return np.tensordot(V, K, axes=((4, 5, 3), (0, 1, 2)))
 
-    return 1 / best_rate(windows, 1, 1.0)
+    return 1 / best_rate(windows, 1, float(seconds))
 
 
 if __name__ == "__main__":
