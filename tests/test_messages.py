@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from test_bad_arguments import ROWS, dense, model, network
+from test_equations import HOLDS, REFUSED, run, split_names
 from test_network import Pass
 
 import nnbook
@@ -57,6 +58,9 @@ from nnbook.core.conventions import Component, check_number
 from nnbook.core.layer import Layer, ParameterView
 from nnbook.network import model as model_module
 from nnbook.utils import data_utils
+from nnbook.validation.equations import Each, Samples
+from nnbook.validation.equations.check import quantities_of
+from nnbook.validation.equations.mutants import mutants
 from nnbook.validation.gradient_check import _print_errors
 
 FILE = Path(__file__).parent / "messages.json"
@@ -77,6 +81,7 @@ def said(call):
             text = f"{type(error).__name__}: {error}"
     text += printed.getvalue() + "".join(f"{w.category.__name__}: {w.message}" for w in warned)
     text = re.sub(r" at 0x[0-9a-f]+", " at …", text)
+    text = re.sub(r"( raises \w+): [^\n]+", r"\1: …", text)  # these words are NumPy's or Python's
     return re.sub(r"np\.\w+\(([^()]*)\)", r"\1", text)  # older releases of NumPy print a bare number
 
 
@@ -360,7 +365,46 @@ def gradient_checks(folder):
     yield "of a network and its layer", lambda: sorted(nnbook.gradient_check_layer(network(), X[:2], np.ones((2, 2))))
 
 
+def spoiled(value):
+    """The value of a symbol, made wrong in some ways that keep its shape, and in some that don't."""
+    if callable(value):
+        yield "times 1.01", lambda *arguments: 1.01 * value(*arguments)
+    elif isinstance(value, (Each, Samples)):
+        yield "times 1.5", 1.5 * value
+    elif isinstance(value, set):
+        yield "with another number", value | {2}
+    elif isinstance(value, dict):
+        last = max(value)
+        yield "the last one", {**value, last: value[last] + 1}
+        yield "without the last one", {key: one for key, one in value.items() if key != last}
+    elif isinstance(value, list):
+        yield "the last one", [*value[:-1], 2 * value[-1]]
+    else:
+        array = np.asarray(value, np.float64)
+        yield "doubled", 2 * array
+        if array.size > 1:
+            one = array.copy()
+            one.flat[-2] += 1
+            yield "with one element changed", one
+            yield "without its last row", array[:-1]
+            yield "turned", array.T if array.ndim > 1 else array[:, None]
+    yield "nothing", None
+
+
+def wrong_checks(latex, bindings):
+    """What is said of a display that holds, when one of its symbols is something else."""
+    for name, value in bindings.items():
+        for how, wrong in spoiled(value):
+            yield f"{name} {how}", lambda n=name, w=wrong: run(latex, {**bindings, n: w})
+    names, rest = split_names(bindings)
+    after = rest.pop("after", None)
+    rest.pop("approx", None)
+    yield "mutants", lambda: "\n".join(f"{one.kind}: {one.latex}" for one in mutants(latex, quantities_of(names, after, rest)))
+
+
 GROUPS = {
+    **{f"display: {name}": lambda folder, case=case: wrong_checks(*case) for name, *case in HOLDS},
+    **{f"refused: {name}": lambda folder, case=case: {"": lambda: run(*case[:2])}.items() for name, *case in REFUSED},
     **{name: lambda folder, calls=calls: calls.items() for name, calls in of_rows().items()},
     **{function.__name__: function for function in (components, too_early, diverged, files, arrays, metrics, downloads, gradient_checks)},
 }  # fmt: skip

@@ -105,7 +105,8 @@ def comparable(
         transposed = a.shape == b.shape or a.shape == b.shape[::-1]
         clue = ": one side is transposed" if transposed else ""
         raise EquationError(
-            f"the left side has {describe(left)}, the right side {describe(right)}{clue}",
+            f"the two sides differ in shape: {describe(left)} to the left, "
+            f"{describe(right)} to the right{clue}",
             equation.relation.span,
         )
     for side, array in (("left", a), ("right", b)):
