@@ -56,7 +56,7 @@ function: FUNCTION script* item
 reduction: REDUCTION script* term
 
 //! Largest and smallest
-//= \max(0, z), \quad \max_k z_k, \quad \operatorname*{arg\,max}_k z_k
+//= \max(0, z), \quad \max_k z_k, \quad \arg\max_k z_k
 extremum: (EXTREMUM | PICK) script+ term
 pick: EXTREMUM item
 """
