@@ -161,6 +161,10 @@ def test_quotas_sum_to_n_and_stay_within_one_of_the_exact_share(counts, n):
     assert share.sum() == n and (np.abs(share - exact) < 1).all() and (share <= counts).all()
 
 
+def test_quotas_of_equal_remainders_go_to_the_first():
+    assert quotas([1] * 100, 50).tolist() == [1] * 50 + [0] * 50
+
+
 def test_quotas_refuse_more_than_there_is():
     with pytest.raises(ValueError, match="at most 5"):
         quotas([2, 3], 6)
@@ -170,6 +174,10 @@ def test_evenly_spread_takes_the_middle_of_equal_stretches():
     assert evenly_spread([0] * 9, 3).tolist() == [1, 4, 7]
     assert evenly_spread([0, 1] * 6, 4).tolist() == [2, 3, 8, 9]
     assert evenly_spread([3, 1, 2], 3).tolist() == [0, 1, 2]
+
+
+def test_evenly_spread_leaves_out_a_class_without_quota():
+    assert evenly_spread([0] * 9 + [1], 3).tolist() == [1, 4, 7]
 
 
 def test_evenly_spread_is_stratified_and_without_repeats():
@@ -216,6 +224,26 @@ def test_stratified_split_keeps_the_proportions_exactly():
     assert one_hot_test.sum(axis=0).tolist() == [10, 6, 4]
 
 
+@pytest.mark.parametrize("Y", [np.repeat([0.0, 1.0, 2.0], [100, 60, 40]), np.repeat([[0], [1], [2]], [100, 60, 40], axis=0)])
+def test_stratified_split_takes_classes_as_whole_floats_and_as_a_column(Y):
+    Y_test = train_test_split(Y, Y, test_size=0.1, stratify=True, rng=0)[3]
+    assert np.bincount(Y_test.ravel().astype(int)).tolist() == [10, 6, 4]
+
+
+@pytest.mark.parametrize("Y", [np.array([0.0, 0.5, 1, 1]), np.ones((4, 1, 1))])
+def test_stratified_split_needs_classes(Y):
+    with pytest.raises(ValueError, match="stratify"):
+        train_test_split(Y, Y, test_size=2, stratify=True)
+
+
+def test_split_is_not_stratified_unless_asked():
+    Y = np.arange(10) % 2
+    counts = {tuple(np.bincount(train_test_split(Y, Y, test_size=4, rng=seed)[3], minlength=2)) for seed in range(20)}
+    assert len(counts) > 1
+    Y = np.linspace(0, 1, 10)  # no classes at all
+    assert sorted(np.concatenate(train_test_split(Y, Y, rng=0)[2:])) == Y.tolist()
+
+
 def test_split_is_random_and_repeatable():
     X = np.arange(50)
     splits = [train_test_split(X, X, rng=seed)[1].tolist() for seed in (0, 0, 1)]
@@ -257,6 +285,24 @@ def test_standardizer_only_shifts_a_constant_column():
     X[:, 1] = np.arange(1001)
     Z = Standardizer().fit(X).transform(X)
     assert Z.dtype == np.float32 and (Z[:, 0] == 0).all() and abs(Z[:, 1].std() - 1) < 1e-5
+    scale = Standardizer().fit(X)
+    assert scale.mean[0] == X[0, 0] and scale.std[0] == 1
+    assert (scale.inverse_transform(Z)[:, 0] == X[:, 0]).all()
+
+
+def test_standardizer_of_columns_from_the_smallest_to_the_largest_numbers():
+    X = np.array([[1e-200, 1e200], [3e-200, 3e200]])
+    assert np.allclose(Standardizer().fit(X).transform(X), [[-1, -1], [1, 1]])
+    smallest = np.finfo(np.float32).smallest_subnormal
+    scale = Standardizer().fit(np.array([[0.0], [smallest]], np.float32))  # their deviation is no float32
+    assert scale.std.tolist() == [1]
+
+
+def test_standardizer_keeps_the_dtype_that_it_was_fitted_with():
+    scale = Standardizer().fit(np.array([[1.0], [3.0]], np.float32))
+    for way in (scale.transform, scale.inverse_transform):
+        assert way(np.array([[0.1]])).dtype == np.float32
+        assert way(np.array([[0.1]])) == way(np.array([[0.1]], np.float32))
 
 
 def test_standardizer_sums_in_double_precision():

@@ -34,6 +34,7 @@ T = rng.normal(size=(m, n_out))
 Z = X @ W + b
 dZ = Z - T
 z = np.array([-1.3, 0.4, 2.1, 0.7])
+y = np.array([0.5, -0.2, 1.3, 3.0])
 W2 = rng.normal(size=(n_out, 6))
 A1 = np.tanh(Z)
 
@@ -127,6 +128,35 @@ HOLDS = [
     ("LaTeX names", r"\hat{m}_{t-1} = 2 q^{*}", {r"\hat{m}_{t-1}": 6, "q^*": 3}),
 ]
 
+# These hold as well, but are too plain for every mutant of them to be wrong.
+PLAIN = [
+    ("elements times elements", r"A = W \odot V, \qquad a = z \odot y", dict(A=W * (W + 1), W=W, V=W + 1, a=z * y, z=z, y=y)),
+    ("inner product with a dot", r"a = z \cdot y, \qquad A = 2 \cdot W", dict(a=z @ y, z=z, y=y, A=2 * W, W=W)),
+    ("least of a vector", r"a = \min(z), \qquad c = \min_k z_k", dict(a=z.min(), c=z.min(), z=z)),
+    ("least and largest of three", r"a = \min(y, z, 1), \qquad c = \max(y, z, 1)", dict(a=np.minimum(np.minimum(y, z), 1), c=np.maximum(np.maximum(y, z), 1), y=y, z=z)),
+    ("square roots", r"a = \sqrt{p}", dict(a=np.sqrt([0.5, 2, 3]), p=np.array([0.5, 2, 3]))),
+    ("a root of a bound degree", r"a = \sqrt[k]{x}", dict(a=2.0, k=3, x=8)),
+    ("rounding down", r"S = \left\lfloor \frac{m}{B} \right\rfloor", dict(S=7, m=1000, B=128)),
+    ("cases of rows", r"a^\top = \begin{cases} z^\top & z^\top > 0 \\ 0 & \text{otherwise} \end{cases}", dict(a=relu(z), z=z)),
+    ("cases of numbers", r"g(x) = \begin{cases} x & x > 0 \\ 2 & x < 0 \end{cases}", dict(g=lambda x: np.where(x > 0, x, 2.0), x=Each([1.5, -1.5]))),
+    ("three cases", r"s = \begin{cases} 1 & \text{if } z > 0 \\ -1 & \text{if } z < 0 \\ 0 & \text{otherwise} \end{cases}",
+     dict(s=np.array([1.0, -1, 0, 1]), z=np.array([3.0, -2, 0, 1]))),
+    ("operator before a product", r"b \frac{d}{dx} a \cdot x^2 = 2 a b x", dict(a=1.7, b=0.6, x=Each([0.3, -1.2]))),
+    ("gradient between factors", r"u = \eta \nabla J(\theta) k", dict(u=0.6 * z, eta=0.1, k=3, J=lambda v: np.sum(v**2), theta=z)),
+    ("gradient by a symbol", r"\nabla_\theta J = 2 \theta", dict(J=lambda theta: np.sum(theta**2), theta=z)),
+    ("near", r"a \approx b", dict(a=np.array([1.0, -2]), b=np.array([1.0005, -2.001]), approx=1e-3)),
+    ("near at the limit", r"a \approx b", dict(a=1.0, b=2.0, approx=0.5)),
+    ("tight at the limit", r"a < b", dict(a=1.0, b=2.0, approx=0.5)),
+    ("printed digits at the limit", r"a \approx 0.5, \qquad b \approx -1.3", dict(a=0.55, b=-1.26)),
+    ("printed rows", r"W \approx \begin{bmatrix} 1.0 & 2.00 \\ 3.0 & 4.00 \end{bmatrix}", dict(W=np.array([[1.04, 2.004], [3.04, 4.004]]))),
+    ("a variance nearly", r"\operatorname{Var}[w] \approx 1", dict(w=Samples(1.01 * rng.normal(size=100_000)), approx=0.05)),
+    ("an expectation below", r"\mathbb{E}[w^2] < 1.5", dict(w=Samples(rng.normal(size=100_000)))),
+    ("numbers and vectors of a space", r"a \in \mathbb{R}, \qquad z \in \mathbb{R}^n, \qquad y \in \mathbb{R}^{4}", dict(a=1.5, z=z, n=4, y=y)),
+    ("bars with a direction", r"a = \lvert b \rvert \, \left| b \lvert c \rvert \right| + \lVert z \rVert_1", dict(a=12 + np.abs(z).sum(), b=-2, c=-3, z=z)),
+    ("zero of a group", r"2 (a - b) = 0", dict(a=2.0, b=2.0)),
+    ("infinite bounds", r"\sum_{k=1}^{n} \frac{1}{k (k + 1)} = \frac{n}{n + 1}", dict(n=5)),
+]
+
 
 def split_names(bindings):
     """Keep LaTeX and Python names apart."""
@@ -139,7 +169,7 @@ def run(latex, bindings):
     return check_latex(latex, latex_names, **rest)
 
 
-@pytest.mark.parametrize(("latex", "bindings"), [case[1:] for case in HOLDS], ids=[case[0] for case in HOLDS])
+@pytest.mark.parametrize(("latex", "bindings"), [case[1:] for case in HOLDS + PLAIN], ids=[case[0] for case in HOLDS + PLAIN])
 def test_holds(latex, bindings):
     assert repr(run(latex, bindings)) == "equation ✓"
 
@@ -266,6 +296,39 @@ REFUSED = [
     ("order of nothing", r"x = x + O(h)", dict(x=1.0, h=0.1), "drowns in rounding"),
     ("variance too large", r"\operatorname{Var}[w] < 0.5", dict(w=Samples(rng.normal(size=100_000))), "does not hold"),
     ("bound twice", r"x_1 = 1", {"x_1": 1, "x1": 1}, "bound twice|not in the display"),
+    ("nothing bound", r"a = b", {}, "nothing"),
+    ("ones of no length", r"a = \mathbf{1}", dict(a=1), "a vector of ones"),
+    ("ones of half a length", r"a = \mathbf{1}_k", dict(a=1, k=1.5), "1.5 is no index"),
+    ("identity of half a size", r"a = I_k", dict(a=1, k=1.5), "1.5 is no index"),
+    ("half a length of a space", r"z \in \mathbb{R}^k", dict(z=z, k=1.5), "1.5 is no index"),
+    ("partial alone", r"a = \partial", dict(a=1), "stands in"),
+    ("reals alone", r"a = \mathbb{R} + 1", dict(a=1), r"stands behind \\in"),
+    ("cases of two shapes", r"a = \begin{cases} z & z > 0 \\ v & \text{otherwise} \end{cases}", dict(a=z, z=z, v=np.ones(3)), "different shapes"),
+    ("diag of a row", r"A = \operatorname{diag}(z^\top)", dict(A=W, z=z), "diag of a transposed"),
+    ("diag of a number", r"A = \operatorname{diag}(b)", dict(A=W, b=2.0), "diag of a number"),
+    ("odot of shapes", r"A = W \odot X", dict(A=W, W=W, X=X), "shapes do not fit"),
+    ("max of shapes", r"a = \max(z, v)", dict(a=z, z=z, v=np.ones(3)), "shapes do not fit"),
+    ("zeros that add up", r"\sum_i x_i = 0", dict(x=np.zeros(3)), "proves nothing"),
+    ("no condition", r"a = \mathbb{1}[z]", dict(a=1, z=z), "a condition"),
+    ("two conditions in brackets", r"a = \mathbb{1}[z > 0, z < 1]", dict(a=1, z=z), "a condition"),
+    ("power of a gradient", r"\nabla_\theta^2 J = 1", dict(J=lambda theta: theta**2, theta=2.0), "parentheses around a gradient"),
+    ("gradient of nothing at the end", r"a = b \nabla_\theta", dict(a=1, b=1, theta=2.0), "a gradient of what"),
+    ("operator at the end", r"a = b \frac{d}{dx}", dict(a=1, b=1, x=2.0), "a derivative of what"),
+    ("mean compared with a vector", r"\mathbb{E}[w] = z", dict(w=Samples(rng.normal(size=20_000)), z=z), "compares numbers"),
+    ("very few draws", r"\mathbb{E}[w] = 0", dict(w=Samples(rng.normal(size=100))), "at least"),
+    ("text in an equation", r"a = (\text{b} c)", dict(a=1, c=1), r"\\text belongs"),
+    ("one pair of braces", r"a = \frac{1}2", dict(a=0.5), "braces around both arguments"),
+    ("no braces with a letter", r"a = \frac b2", dict(a=0.5, b=1), "braces around both arguments"),
+    ("a sign of no language", r"a = b # c", dict(a=1, b=1, c=1), "# is not in the accepted notation"),
+    ("a letter from outside", r"a = é", dict(a=1), "é is not in the accepted notation"),
+    ("root of a function", r"a = \sqrt{f}", dict(a=1, f=lambda t: t), "must be applied"),
+    ("norm of a function", r"a = \|f\|", dict(a=1, f=lambda t: t), "must be applied"),
+    ("a matrix that is printed in part", r"W \approx \begin{bmatrix} 1.0 & b \end{bmatrix}", dict(W=np.array([[1.0, 2]]), b=2.0), "approx=1e-3"),
+    ("a product that is printed in part", r"a \approx b \cdot 10^{3}", dict(a=2000.0, b=2.0), "approx=1e-3"),
+    ("too much is said of a space", r"X \in \mathbb{R}^{m} \in \mathbb{R}", dict(X=X, m=m), "can be checked"),
+    ("a name that is a number", r"a = b", {"2": 1, "a": 1, "b": 1}, "is no symbol"),
+    ("a name that is a sum", r"a = b", {"x + y": 1, "a": 1, "b": 1}, "is no symbol"),
+    ("a name with a fraction", r"a = b", {r"x_{\frac{1}{2}}": 1, "a": 1, "b": 1}, "cannot be part of a name"),
 ]  # fmt: skip
 
 
@@ -361,6 +424,10 @@ def test_parser_has_no_conflict_but_the_reach_of_a_sum():
         (r"\lambda", "lambda_"),
         (r"d\theta", "dtheta"),
         (r"\Delta W", "Delta_W"),
+        (r"x_{t-2}", "x_t_minus_2"),
+        (r"x_{k+3}", "x_k_plus_3"),
+        (r"g'", "g_prime"),
+        (r"f''_t", "f_t_prime_prime"),
     ],
 )
 def test_binding_names(latex, name):
@@ -399,6 +466,36 @@ def test_label_from_the_root_of_the_book(book):
     (book / "nbs").mkdir()
     notebook(book / "nbs" / "05_x.ipynb", SUM)
     assert find_display("eq-sum")[0] == "c = a + b"
+
+
+def test_what_a_check_is_given_is_handed_on(book, monkeypatch):
+    """To the check itself, and to who watches it."""
+    notebook(book / "05_x.ipynb", "$$\n\\hat{a} \\leftarrow b, \\qquad b \\approx c\n$$ (eq-all)")
+    seen = []
+    monkeypatch.setattr("nnbook.validation.equations.check.OBSERVERS", [lambda *given, **named: seen.append((given, named)) or {"tried": 1}])
+    monkeypatch.setattr("time.process_time", iter([1.0, 1.23456789]).__next__)
+    checked = check_equation("eq-all", {r"\hat{a}": 1.0}, after={r"\hat{a}": 2.0}, approx=0.5, b=2.0, c=3.0)
+    (latex, names), named = seen.pop()
+    assert latex == r"\hat{a} \leftarrow b, \qquad b \approx c" and names == {r"\hat{a}": 1.0}
+    assert named == {"after": {r"\hat{a}": 2.0}, "approx": 0.5, "b": 2.0, "c": 3.0}
+    assert checked == CHECKED[-1] and vars(checked) == {
+        "label": "eq-all", "latex": latex, "equations": 2, "bindings": {"a_hat": "a number", "b": "a number", "c": "a number"},
+        "notebook": "05_x.ipynb", "exception": "", "seconds": 0.234568, "mutants": {"tried": 1}}  # fmt: skip
+
+
+def test_the_place_of_an_error_is_kept(book):
+    notebook(book / "05_x.ipynb", SUM)
+    with pytest.raises(EquationError) as caught:
+        check_equation("eq-sum", a=1, b=2, c=np.ones(3))
+    assert caught.value.span == (0, 9)
+
+
+def test_a_source_may_be_one_text_and_the_lines_of_a_quotation_are_unquoted(book):
+    text = "> $$\n> c &= a \\\\\n> &\\quad + b\n> $$ (eq-quoted)\n"
+    cells = [{"cell_type": "markdown", "source": text}, {"cell_type": "markdown", "source": ["$$c = a\n", "+ b$$ (eq-lines)"]}]
+    (book / "05_x.ipynb").write_text(json.dumps({"cells": cells}))
+    assert find_display("eq-quoted")[0] == "c &= a \\\\\n&\\quad + b"
+    assert find_display("eq-lines")[0] == "c = a\n+ b"
 
 
 def test_changed_display_is_read_again(book):
@@ -476,15 +573,18 @@ def test_displays_in_all_their_places():
 
 def test_ledger(book, monkeypatch):
     notebook(book / "05_x.ipynb", SUM)
-    monkeypatch.setenv("NNBOOK_LEDGER", str(book / "ledger"))
+    monkeypatch.setenv("NNBOOK_LEDGER", str(book / "deep" / "ledger"))
     monkeypatch.setattr("nnbook.validation.equations.check.OBSERVERS", [summary])
     check_equation("eq-sum", a=1, b=2, c=3)
-    assert "not executed: it" in repr(not_executed("eq-sum", "it defines a sign"))
-    (file,) = (book / "ledger").glob("*.jsonl")
-    first, second = map(json.loads, file.read_text().splitlines())
+    assert "not executed: it" in repr(not_executed("eq-sum", "it defines a sign, é", notebook="05_x.ipynb"))
+    (file,) = (book / "deep" / "ledger").glob("*.jsonl")
+    lines = file.read_text(encoding="utf-8").splitlines()
+    assert "é" in lines[1] and all(list(json.loads(line)) == sorted(json.loads(line)) for line in lines)
+    first, second = map(json.loads, lines)
     assert (first["label"], first["notebook"], first["equations"]) == ("eq-sum", "05_x.ipynb", 1)
     assert first["mutants"]["tried"] == first["mutants"]["caught"] > 5
-    assert second["exception"] == "it defines a sign"
+    assert second == {"label": "eq-sum", "latex": "c = a + b", "equations": 0, "bindings": {}, "notebook": "05_x.ipynb",
+                      "exception": "it defines a sign, é", "seconds": 0.0, "mutants": None}
     with pytest.raises(EquationError, match="reason"):
         not_executed("eq-sum", " ")
 

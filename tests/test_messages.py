@@ -22,7 +22,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from test_bad_arguments import ROWS, dense, model, network
-from test_equations import HOLDS, REFUSED, run, split_names
+from test_equations import HOLDS, PLAIN, REFUSED, run, split_names
 from test_network import Pass
 
 import nnbook
@@ -47,6 +47,7 @@ from nnbook import (
     Standardizer,
     Tanh,
     Xavier,
+    accuracy,
     confusion_matrix,
     f1_score,
     load_mnist,
@@ -333,6 +334,7 @@ def metrics(folder):
         yield f"{name} of three classes", lambda f=metric: f([0, 1, 2], [0, 1, 1])
     yield "confusion_matrix of one class", lambda: confusion_matrix([3], [3])
     yield "confusion_matrix of other classes", lambda: confusion_matrix([0, 1], [2, 1], labels=[2, 3])
+    yield "rows of probabilities, the second of them below 0", lambda: accuracy([0, 1], [[0.5, 0.5], [-0.5, 1.5]])
     yield "r2_score of one example", lambda: r2_score([1.0], [2.0])
 
 
@@ -403,7 +405,7 @@ def wrong_checks(latex, bindings):
 
 
 GROUPS = {
-    **{f"display: {name}": lambda folder, case=case: wrong_checks(*case) for name, *case in HOLDS},
+    **{f"display: {name}": lambda folder, case=case: wrong_checks(*case) for name, *case in HOLDS + PLAIN},
     **{f"refused: {name}": lambda folder, case=case: {"": lambda: run(*case[:2])}.items() for name, *case in REFUSED},
     **{name: lambda folder, calls=calls: calls.items() for name, calls in of_rows().items()},
     **{function.__name__: function for function in (components, too_early, diverged, files, arrays, metrics, downloads, gradient_checks)},

@@ -223,6 +223,13 @@ def test_r2_equals_the_reference(shape):
         np.float64(np.float32(true)), np.float64(np.float32(pred)))
 
 
+def test_r2_of_columns_from_the_smallest_to_the_largest_numbers():
+    true, pred = np.array([[1e-200, 1e200], [2e-200, 3e200], [4e-200, 2e200]]), np.array([[1.0, 1.0], [2.0, 3.0], [3.0, 2.0]])
+    size = np.array([1e-200, 1e200])
+    assert r2_score(true, pred * size) == pytest.approx(r2_score(true / size, pred), rel=1e-12)
+    assert r2_score([1.0, 2.0], [1e300, -1e300]) < -1e300
+
+
 def test_r2_where_the_target_is_constant():
     for true, pred in (
         ([2, 2, 2], [2, 2, 2]), ([2, 2, 2], [2, 2, 3]), ([[1, 5], [2, 5]], [[1, 5], [2, 6]]),

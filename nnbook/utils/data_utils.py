@@ -411,7 +411,7 @@ def evenly_spread(labels: ArrayLike, n: int) -> Array:
     for c, q in zip(classes, quotas(counts, check_integer("n", n)), strict=True):
         where = np.flatnonzero(found == c)
         k = np.arange(1, q + 1)
-        chosen.append(where[(2 * k - 1) * len(where) // (2 * q)] if q else where[:0])
+        chosen.append(where[(2 * k - 1) * len(where) // (2 * q)])
     return np.sort(np.concatenate(chosen))
 
 # %% ../../nbs/09_data.ipynb #ch09archive

@@ -411,7 +411,9 @@ def where(point: Point) -> str:
 
 
 def short(array: np.ndarray) -> str:
-    """Print an array on one line."""
+    """Print a number, or an array on one line."""
+    if np.ndim(array) == 0:
+        return f"{float(array):.6g}"
     return np.array2string(np.asarray(array), precision=6, threshold=8).replace("\n", "")
 
 # %% ../../../nbs/A11_compare.ipynb #e36fa40b

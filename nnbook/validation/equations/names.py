@@ -91,7 +91,10 @@ def binding_name(latex: str) -> str:
     """
     if latex.isidentifier():
         return latex
-    node = sx.parse_symbol(latex)
+    try:
+        node = sx.parse_symbol(latex)
+    except EquationError:
+        raise EquationError(f"{latex} is no symbol") from None
     if isinstance(node, sx.Symbol):
         return node.names[0]
     if not isinstance(node, sx.Scripted) or not isinstance(node.base, sx.Symbol):
