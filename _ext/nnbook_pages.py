@@ -5,7 +5,8 @@
   speak of light and dark, or of handwriting, they would become untrue, so it keeps its colours.
 - A large picture gets a palette of 256 colours, a third of the weight, which no eye tells apart.
 - A folded cell is opened by the words that it shows, also for those who hear the page.
-- A full stop behind a formula never begins a line.
+- A full stop behind a formula never begins a line, a bracket before one never ends it.
+- Names in code break behind their dots and other signs, not inside a word.
 """
 
 from __future__ import annotations
@@ -26,7 +27,8 @@ SAYS_HOW_LIGHT = re.compile(
 )
 TRUE_COLOURS = "nn-true-colours"
 LARGE = 30_000  # bytes
-# What belongs to the formula before it: punctuation, or the s of a genitive.
+# What belongs to a formula: a bracket that opens before it; behind it punctuation, or an s.
+BEFORE_A_FORMULA = re.compile(r"(?<!\S)[(\[“]+$")
 BEHIND_A_FORMULA = re.compile(r"[.,;:!?)\]…”]+|['’]s\b|-\w+")
 
 
@@ -50,12 +52,21 @@ def keep_formulas_and_punctuation_together(doctree: nodes.document) -> None:
     for formula in list(doctree.findall(nodes.math)):
         parent = formula.parent
         place = parent.index(formula)
-        text = parent[place + 1] if place + 1 < len(parent) else None
-        found = BEHIND_A_FORMULA.match(text) if isinstance(text, nodes.Text) else None
-        if found:
+        before = parent[place - 1] if place else None
+        behind = parent[place + 1] if place + 1 < len(parent) else None
+        opening = BEFORE_A_FORMULA.search(before) if isinstance(before, nodes.Text) else None
+        closing = BEHIND_A_FORMULA.match(behind) if isinstance(behind, nodes.Text) else None
+        if opening or closing:
             together = nodes.inline(classes=["nn-together"])
-            together += [formula.deepcopy(), nodes.Text(found[0])]
-            parent[place : place + 2] = [together, nodes.Text(text[found.end() :])]
+            kept = [formula.deepcopy()]
+            if opening:
+                kept.insert(0, nodes.Text(opening[0]))
+                parent[place - 1] = nodes.Text(before[: opening.start()])
+            if closing:
+                kept.append(nodes.Text(closing[0]))
+                parent[place + 1] = nodes.Text(behind[closing.end() :])
+            together += kept
+            parent[place] = together
 
 
 def mend(app: Sphinx, doctree: nodes.document, docname: str) -> None:
@@ -71,16 +82,22 @@ MARKUP = {
 }
 
 
+CODE_IN_TEXT = re.compile(r'(?<=<span class="pre">)[^<]+')
+END_OF_A_WORD = re.compile(r"(?<=\w)([._/(=]+)(?=\w)")
+
+
 def mend_markup(app: Sphinx, page: str, template: str, context: Any, doctree: Any) -> None:
+    body = context.get("body", "")
     for wrong, right in MARKUP.items():
-        context["body"] = context.get("body", "").replace(wrong, right)
+        body = body.replace(wrong, right)
+    context["body"] = CODE_IN_TEXT.sub(lambda code: END_OF_A_WORD.sub(r"\1<wbr>", code[0]), body)
 
 
 def lighten(path: Path) -> None:
     """Give the picture at `path` a palette, in which the white of the paper stays white."""
     with Image.open(path) as image:
         drawn = image.convert("RGB")
-    few = drawn.quantize(256, Image.Quantize.MEDIANCUT, kmeans=1, dither=Image.Dither.NONE)
+    few = drawn.quantize(256, Image.Quantize.MAXCOVERAGE, kmeans=1, dither=Image.Dither.NONE)
     few.putpalette([255 if value > 251 else value for value in few.getpalette() or ()])
     few.save(path, optimize=True)
 

@@ -70,8 +70,8 @@ def one_line(text: str) -> str:
 
 def run(names: list[str], jobs: int) -> None:
     """Let mutmut try the mutants, and keep its result in its folder."""
-    program = "from mutmut.__main__ import cli; cli()"
-    command = [sys.executable, "-c", program, "run", "--max-children", str(jobs), *names]
+    program = ROOT / "_ext" / "mutmut_one_session.py"
+    command = [sys.executable, program, "run", "--max-children", str(jobs), *names]
     if subprocess.run(command, cwd=ROOT, env={**os.environ, **QUIET}).returncode:
         sys.exit("mutmut failed.")
 
