@@ -259,7 +259,7 @@ def ledger_text(about: Known, order: list[str]) -> str:
             check = f'{code(display.check)} <a href="{address}" aria-label="its cell">↗</a>'
             lines.append(f"| {{eq}}`{display.label}` | {mutants_cell(about, display)} | {check} |")
         lines.append("")
-    lines += ["## Equivalent mutants", "", *equivalent_text(about)]
+    lines += ["## Equivalent mutants", "", *equivalent_text(everything)]
     return "\n".join(lines)
 
 
@@ -268,14 +268,14 @@ def reason_of(call: str) -> str:
     return str(ast.literal_eval(ast.parse(call).body[0].value.args[1]))  # type: ignore[attr-defined]
 
 
-def equivalent_text(about: Known) -> list[str]:
+def equivalent_text(displays: list[ledger.Display]) -> list[str]:
     listed = ledger.read_equivalent()
     if not listed:
         return ["None."]
     lines = ["| Equation | Mutant | Why it says the same |", "|:--|:--|:--|"]
-    for label in (label for label in about.displays if label in listed):
-        for latex, reason in listed[label].items():
-            lines.append(f"| {{eq}}`{label}` | {code(latex)} | {reason} |")
+    for display in displays:
+        for latex, reason in listed.get(display.label, {}).items():
+            lines.append(f"| {{eq}}`{display.label}` | {code(latex)} | {reason} |")
     return lines
 
 

@@ -6,6 +6,7 @@
 - A large picture gets a palette of 256 colours, a third of the weight, which no eye tells apart.
 - A folded cell is opened by the words that it shows, also for those who hear the page.
 - A full stop behind a formula never begins a line, a bracket before one never ends it.
+- A percent sign stays with its number.
 - Names in code break behind their dots and other signs, not inside a word.
 """
 
@@ -69,8 +70,16 @@ def keep_formulas_and_punctuation_together(doctree: nodes.document) -> None:
             parent[place] = together
 
 
+def keep_numbers_and_percent_signs_together(doctree: nodes.document) -> None:
+    for text in list(doctree.findall(nodes.Text)):
+        if not isinstance(text.parent, (nodes.literal, nodes.literal_block, nodes.math, nodes.raw)):
+            if (kept := re.sub(r"(?<=\d) (?=%)", "\N{NO-BREAK SPACE}", text)) != text:
+                text.parent.replace(text, nodes.Text(kept))
+
+
 def mend(app: Sphinx, doctree: nodes.document, docname: str) -> None:
     drop_repeated_ids(doctree)
+    keep_numbers_and_percent_signs_together(doctree)
     keep_colours_that_are_spoken_of(doctree)
     keep_formulas_and_punctuation_together(doctree)
 

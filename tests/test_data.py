@@ -3,7 +3,9 @@
 import contextlib
 import gzip
 import hashlib
+import logging
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -280,12 +282,13 @@ def test_standardizer_uses_the_training_part_alone():
     assert scale.transform([[5.0]]).tolist() == [[4.0]]
 
 
-def test_standardizer_only_shifts_a_constant_column():
-    X = np.full((1001, 2), 0.1, np.float32)  # whose rounded mean is not 0.1
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_standardizer_only_shifts_a_constant_column(dtype):
+    X = np.full((1001, 2), 0.1, dtype)  # whose rounded mean is not 0.1
     X[:, 1] = np.arange(1001)
-    Z = Standardizer().fit(X).transform(X)
-    assert Z.dtype == np.float32 and (Z[:, 0] == 0).all() and abs(Z[:, 1].std() - 1) < 1e-5
     scale = Standardizer().fit(X)
+    Z = scale.transform(X)
+    assert Z.dtype == dtype and (Z[:, 0] == 0).all() and abs(Z[:, 1].std() - 1) < 1e-5
     assert scale.mean[0] == X[0, 0] and scale.std[0] == 1
     assert (scale.inverse_transform(Z)[:, 0] == X[:, 0]).all()
 
@@ -333,6 +336,15 @@ def test_parse_idx_reads_every_number_of_axes():
         array = np.random.default_rng(0).integers(0, 256, shape).astype(np.uint8)
         found = parse_idx(idx(array))
         assert found.shape == shape and found.dtype == np.uint8 and (found == array).all()
+
+
+def test_parse_idx_reads_up_to_32_axes():
+    axes = bytes([0, 0, 0, 1])
+    assert parse_idx(bytes([0, 0, 8, 32]) + 32 * axes + b"\7").ndim == 32
+    with pytest.raises(data_utils.DataFileError, match="names 33 axes; at most 32"):
+        parse_idx(bytes([0, 0, 8, 33]) + 33 * axes + b"\7")
+    with pytest.raises(data_utils.DataFileError, match="begins with 00 00 08 00"):
+        parse_idx(bytes([0, 0, 8, 0, 7]))
 
 
 GOOD_IDX = idx(np.arange(6, dtype=np.uint8).reshape(2, 3))
@@ -488,6 +500,7 @@ class Mirror(BaseHTTPRequestHandler):
             body = body[: len(body) // 2]
         asked = self.headers["Range"]
         self.server.ranges.append(asked)
+        self.server.encodings.append(self.headers["Accept-Encoding"])
         start = 0
         if asked and behaviour.startswith("ranged"):
             start = int(asked.removeprefix("bytes=").removesuffix("-"))
@@ -498,7 +511,11 @@ class Mirror(BaseHTTPRequestHandler):
             body = body[start:]
         else:
             self.send_response(200)
-        if behaviour != "endless":
+        if behaviour == "encoded":  # which is not true
+            self.send_header("Content-Encoding", "gzip")
+        if behaviour == "unmeasured":
+            self.close_connection = True
+        elif behaviour != "endless":
             self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         if behaviour == "endless":  # as good as: the other side should hang up long before
@@ -543,7 +560,7 @@ def serving(files, handler=Mirror):
     server.handle_error = lambda request, address: None  # who hangs up, hangs up
     server.daemon_threads = True
     server.files, server.log, server.done = files, [], threading.Event()
-    server.ranges, server.asked = [], []
+    server.ranges, server.encodings, server.asked = [], [], []
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     server.url = f"http://127.0.0.1:{server.server_address[1]}"
@@ -600,6 +617,49 @@ def test_download_fills_the_cache_and_is_asked_once(server, tmp_path):
     )  # offline from now on
 
 
+@pytest.mark.parametrize("behaviour", ["encoded", "unmeasured"])
+def test_the_bytes_are_taken_as_they_come(server, tmp_path, behaviour):
+    check_small(load(server, tmp_path, behaviour))
+    assert set(server.encodings) == {"identity"} and len(server.log) == 4
+
+
+def test_later_attempts_wait_longer_and_without_a_mirror_nobody_waits(server, tmp_path, monkeypatch):
+    pauses = []
+    monkeypatch.setattr(data_utils, "time", SimpleNamespace(sleep=pauses.append))
+    for behaviour, expected in (("503", [0.0, 1.0, 2.0]), ("404", [0.0, 0.0, 0.0])):
+        pauses.clear()
+        with pytest.raises(DownloadError):
+            load(server, tmp_path, behaviour)
+        assert pauses == expected
+
+
+def test_the_mirror_that_served_comes_first_from_then_on(server, tmp_path):
+    bad, good = (f"{server.url}/{behaviour}" for behaviour in ("404", "good"))
+    assert data_utils._download(FILES[0], tmp_path, [bad, good], 5.0, False, "…") == [good, bad]
+
+
+def test_defaults_of_a_download(monkeypatch, tmp_path):
+    asked = []
+    monkeypatch.setattr(data_utils, "_full_set", lambda *given: asked.append(given) or [np.ones((1, 1, 1)), np.ones(1)] * 2)
+    load_mnist(True, cache=tmp_path)
+    assert asked == [(tmp_path / "mnist", MNIST_MIRRORS, MNIST_FILES, 20.0, True)]
+    fetch = data_utils._Fetch(tmp_path, 20.0, True)
+    assert fetch.timeout == (10.0, 20.0)  # to connect, and to wait for more
+    with fetch._bar(12345) as bar:
+        assert (bar.total, bar.ncols, bar.unit, bar.unit_scale) == (12345, 79, "B", True)
+
+
+def test_the_downloading_library_is_silent_unless_progress_is_shown(server, tmp_path, monkeypatch):
+    import pooch
+
+    levels, retrieve = [], pooch.retrieve
+    monkeypatch.setattr(pooch, "retrieve", lambda *given, **named: levels.append(pooch.get_logger().level) or retrieve(*given, **named))
+    before = pooch.get_logger().level
+    data_utils._download(FILES[0], tmp_path / "silent", [f"{server.url}/good"], 5.0, False, "…")
+    data_utils._download(FILES[0], tmp_path / "loud", [f"{server.url}/good"], 5.0, True, "…")
+    assert levels == [logging.ERROR, before] and pooch.get_logger().level == before
+
+
 @pytest.mark.parametrize(
     "behaviour, reason",
     [
@@ -643,7 +703,8 @@ HALF = len(PACKED[FILES[0].name]) // 2 // 4096 * 4096  # in whole pieces
 
 def test_what_came_before_a_break_is_not_asked_for_again(server, tmp_path):
     check_small(load(server, tmp_path, "ranged-cut"))
-    assert server.ranges[:2] == [None, f"bytes={HALF}-"] and not leftovers(tmp_path)
+    # the second and the fourth file are shorter than a piece
+    assert server.ranges == [None, f"bytes={HALF}-", None, None, None, "bytes=4096-", None, None] and not leftovers(tmp_path)
 
 
 def test_a_partial_file_is_resumed_the_next_time_and_from_another_mirror(server, tmp_path):
@@ -652,7 +713,7 @@ def test_a_partial_file_is_resumed_the_next_time_and_from_another_mirror(server,
     part = tmp_path / "mnist" / f"{FILES[0].name}.part"
     assert part.read_bytes() == PACKED[FILES[0].name][:HALF] != b""
     check_small(load(server, tmp_path, "404", "ranged"))
-    assert server.ranges[:2] == [None, f"bytes={HALF}-"] and not leftovers(tmp_path)
+    assert server.ranges == [None, f"bytes={HALF}-", None, None, None] and not leftovers(tmp_path)
 
 
 def test_ctrl_c_keeps_the_part(server, tmp_path, monkeypatch):
@@ -782,6 +843,7 @@ def test_cache_is_the_users_by_default(monkeypatch, tmp_path):
     with pytest.raises(DownloadError) as caught:
         load_mnist(full=True, mirrors=[], files=FILES)
     assert "nnbook" in str(caught.value) and str(Path("mnist", FILES[0].name)) in str(caught.value)
+    assert data_utils._cache_folder(None) == Path(pytest.importorskip("pooch").os_cache("nnbook"), "mnist")
 
 
 @pytest.mark.parametrize(
@@ -838,16 +900,31 @@ def test_images_and_labels_must_have_one_length(tmp_path):
     (tmp_path / "mnist").mkdir()
     for file, data in swapped.items():
         (tmp_path / "mnist" / file.name).write_bytes(data)
-    with pytest.raises(ValueError, match="training files"):
-        load_mnist(full=True, cache=tmp_path, mirrors=[], files=(FILES[0], few, *FILES[2:]))
+    flat, swapped[flat] = archive("flat-images.gz", idx(np.zeros((40, 28), np.uint8)))
+    (tmp_path / "mnist" / flat.name).write_bytes(swapped[flat])
+    for files, words in (((FILES[0], few, *FILES[2:]), "the training files"), ((*FILES[:3], few), "the test files"),
+                         ((flat, *FILES[1:]), r"the training files .*\(40, 28\)")):
+        with pytest.raises(ValueError, match=words):
+            load_mnist(full=True, cache=tmp_path, mirrors=[], files=files)
+
+
+def test_a_cached_file_that_is_no_array_is_named(tmp_path):
+    strange, packed = archive("strange.gz", bytes(9))
+    (tmp_path / "mnist").mkdir()
+    (tmp_path / "mnist" / "strange.gz").write_bytes(packed)
+    with pytest.raises(data_utils.DataFileError, match=r"^strange\.gz is no IDX file"):
+        load_mnist(full=True, cache=tmp_path, mirrors=[], files=(strange, *FILES[1:]))
+    (tmp_path / "mnist" / "strange.gz").write_bytes(b"damaged")
+    with pytest.raises(DownloadError, match=re.escape(str(tmp_path / "mnist" / "strange.gz"))):
+        load_mnist(full=True, cache=tmp_path, mirrors=[], files=(strange, *FILES[1:]))
 
 
 def test_without_the_download_library_it_says_what_to_install(monkeypatch, tmp_path):
     monkeypatch.setitem(sys.modules, "pooch", None)
-    with pytest.raises(DownloadError, match="install pooch"):
+    with pytest.raises(DownloadError, match=r"is not there; to download it.*install pooch"):
         load_mnist(full=True, cache=tmp_path, files=FILES)
     monkeypatch.delenv("NNBOOK_CACHE", raising=False)
-    with pytest.raises(DownloadError, match="install pooch"):
+    with pytest.raises(DownloadError, match=r"^to find the user's cache folder without the environment variable NNBOOK_CACHE.*install pooch"):
         load_mnist(full=True, files=FILES)
 
 
