@@ -10,39 +10,52 @@ fork only runs those that reach its mutant, the quickest first, until one fails.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 import pytest
 from _pytest.config import _prepareconfig
-from _pytest.runner import runtestprotocol
 from mutmut.__main__ import cli
 from mutmut.runners.harness import PytestRunner, change_cwd
 from mutmut.state import state
 
-SESSION: dict[str, pytest.Item] = {}
+
+class OneSession:
+    """A session of pytest that does not end: its tests by their names, and whether one failed."""
+
+    def __init__(self, arguments: list[str]) -> None:
+        self.failed = False
+        config = _prepareconfig(["--rootdir=.", "--tb=native", "--capture=no", *arguments])
+        config._do_configure()
+        config.pluginmanager.unregister(name="terminalreporter")
+        config.pluginmanager.register(self)
+        session = pytest.Session.from_config(config)
+        config.hook.pytest_sessionstart(session=session)
+        config.hook.pytest_collection(session=session)
+        self.tests = {item.nodeid: item for item in session.items}
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.failed |= report.failed
+
+    def passes(self, name: str) -> bool:
+        item = self.tests[name]
+        item.ihook.pytest_runtest_protocol(item=item, nextitem=None)
+        return not self.failed
 
 
-def collect(arguments: list[str]) -> None:
-    """Start a session of pytest that does not end, and keep its tests by their names."""
-    config = _prepareconfig(["--rootdir=.", "--tb=native", "--capture=no", "-qqq", *arguments])
-    config._do_configure()
-    session = pytest.Session.from_config(config)
-    config.hook.pytest_sessionstart(session=session)
-    config.hook.pytest_collection(session=session)
-    SESSION.update((item.nodeid, item) for item in session.items)
+session: OneSession | None = None
 
 
 def run_tests(self: PytestRunner, *, mutant_name: str | None, tests: Iterable[str]) -> int:
     """0 if all of the tests pass, 1 as soon as one fails; of all tests, if none are named."""
+    global session
     with change_cwd("mutants"):
-        if not SESSION:
-            collect(self._pytest_add_cli_args_test_selection + self._pytest_add_cli_args)
-        durations: dict[str, Any] = state().duration_by_test
-        for name in sorted(tests or SESSION, key=lambda name: durations.get(name, 0)):
-            reports = runtestprotocol(SESSION[name], log=False, nextitem=None)
-            if any(report.failed for report in reports):
-                return 1
-    return 0
+        if session is None:
+            session = OneSession(
+                self._pytest_add_cli_args_test_selection + self._pytest_add_cli_args
+            )
+        session.failed = False
+        durations: dict[str, float] = state().duration_by_test
+        names = sorted(tests or session.tests, key=lambda name: durations.get(name, 0))
+        return 0 if all(map(session.passes, names)) else 1
 
 
 if __name__ == "__main__":

@@ -36,6 +36,7 @@ dZ = Z - T
 z = np.array([-1.3, 0.4, 2.1, 0.7])
 y = np.array([0.5, -0.2, 1.3, 3.0])
 W2 = rng.normal(size=(n_out, 6))
+z_many, z_others = np.random.default_rng(8).normal(size=(2, 20_000))
 A1 = np.tanh(Z)
 
 
@@ -154,7 +155,15 @@ PLAIN = [
     ("numbers and vectors of a space", r"a \in \mathbb{R}, \qquad z \in \mathbb{R}^n, \qquad y \in \mathbb{R}^{4}", dict(a=1.5, z=z, n=4, y=y)),
     ("bars with a direction", r"a = \lvert b \rvert \, \left| b \lvert c \rvert \right| + \lVert z \rVert_1", dict(a=12 + np.abs(z).sum(), b=-2, c=-3, z=z)),
     ("zero of a group", r"2 (a - b) = 0", dict(a=2.0, b=2.0)),
-    ("infinite bounds", r"\sum_{k=1}^{n} \frac{1}{k (k + 1)} = \frac{n}{n + 1}", dict(n=5)),
+    ("pi and e", r"a = 2 \pi, \qquad c = e^{b}", dict(a=2 * np.pi, c=np.e**2, b=2.0)),
+    ("a power named T", r"a = b^T", dict(a=8.0, b=2.0, T=3.0)),
+    ("upright d", r"\frac{\mathrm{d} f}{\mathrm{d} x} = 2 x, \qquad \frac{d f}{d x} = \frac{df}{dx}", dict(f=lambda x: x**2, x=1.5)),
+    ("shape of three axes", r"\underset{(m, n, k)}{T} = \underset{m \times n \times k}{T} + 0 \cdot T", dict(T=rng.normal(size=(2, 3, 4)), m=2, n=3, k=4)),
+    ("a layer transposed", r"A = W^{[1] \top}", dict(A=W.T, W=[W])),
+    ("at a bound point", r"\left. \frac{\partial f}{\partial x} \right|_{x = c} = 2 c", dict(f=lambda x: x**2, x=0.4, c=1.7)),
+    ("transposed twice", r"z = (z^\top)^\top", dict(z=z)),
+    ("two updates", r"t \leftarrow t + 1, \qquad b \leftarrow a^t", dict(t=2, a=3.0, b=1.0, after={"t": 3, "b": 9.0})),
+    ("a sum up to a bound", r"\sum_{k=1}^{n} \frac{1}{k (k + 1)} = \frac{n}{n + 1}", dict(n=5)),
 ]
 
 
@@ -297,6 +306,22 @@ REFUSED = [
     ("variance too large", r"\operatorname{Var}[w] < 0.5", dict(w=Samples(rng.normal(size=100_000))), "does not hold"),
     ("bound twice", r"x_1 = 1", {"x_1": 1, "x1": 1}, "bound twice|not in the display"),
     ("nothing bound", r"a = b", {}, "nothing"),
+    ("order of a vector", r"f(x + h) = f(x) + h f'(x) + O(h^3)", dict(f=np.exp, x=z, h=0.1), "halving"),
+    ("inequality of vectors", r"a < b", dict(a=np.array([1.0, 3]), b=np.array([2.0, 2])), "does not hold"),
+    ("correlated means differ", r"\mathbb{E}[w] = \mathbb{E}[u]", dict(w=Samples(5 + z_many), u=Samples(5.003 + z_many + 1e-3 * z_others)), "standard errors"),
+    ("vectors in a mean", r"a = \mathbb{E}[z^\top w]", dict(a=1, z=z, w=Samples(rng.normal(size=(2000, 4)))), "inside an expectation"),
+    ("vectors of two lengths", r"a = v^\top z", dict(a=1, v=np.ones(3), z=z), "the inner product of"),
+    ("transpose of three axes", r"a = T^\top", dict(a=1, T=np.ones((2, 3, 4))), "the transpose of"),
+    ("transpose of a function", r"a = f^\top", dict(a=1, f=lambda t: t), "must be applied"),
+    ("power of a function", r"a = f^2", dict(a=1, f=lambda t: t), "must be applied|primes|cannot"),
+    ("one over zero", r"a = x^{-1}", dict(a=1, x=0.0), "not finite"),
+    ("half power of a negative number", r"a = x^{1/2}", dict(a=1, x=-1.0), "not finite"),
+    ("root of a negative number", r"a = \sqrt{x}", dict(a=1, x=-1.0), "not finite"),
+    ("logarithm of a negative number", r"a = \log x", dict(a=1, x=-1.0), "not finite"),
+    ("odot of a number and a matrix", r"A = c \odot W", dict(A=W, c=2.0, W=W), "joins arrays"),
+    ("a function that raises in its gradient", r"v = \nabla J(z)", dict(v=z, J=lambda u: u @ np.ones(3), z=z), "J applied to shape"),
+    ("T that is another letter", r"a = b^t", dict(a=8.0, b=2.0), "t is not bound"),
+    ("a name beside numbers", r"a = b", {r"\hat{q}": 1, "a": 1, "b": 1}, "not in the display: q_hat"),
     ("ones of no length", r"a = \mathbf{1}", dict(a=1), "a vector of ones"),
     ("ones of half a length", r"a = \mathbf{1}_k", dict(a=1, k=1.5), "1.5 is no index"),
     ("identity of half a size", r"a = I_k", dict(a=1, k=1.5), "1.5 is no index"),
@@ -544,6 +569,28 @@ def test_label_that_is_missing_or_there_twice(book):
             check_equation(label, a=1, b=2, c=3)
 
 
+def test_displays_that_say_the_same_twice_are_named_where_they_stand(book):
+    notebook(book / "05_x.ipynb", SUM)
+    notebook(book / "06_y.ipynb", SUM.replace("+", "-"))
+    with pytest.raises(EquationError, match=r"05_x\.ipynb, 06_y\.ipynb"):
+        check_equation("eq-sum", a=1, b=2, c=3)
+
+
+def test_a_notebook_is_read_again_only_when_it_changes(book, monkeypatch):
+    notebook(book / "05_x.ipynb", SUM)
+    read, texts = Path.read_text, []
+    monkeypatch.setattr(Path, "read_text", lambda path, *given, **named: texts.append(path.name) or read(path, *given, **named))
+    for _ in range(3):
+        check_equation("eq-sum", a=1, b=2, c=3)
+    assert texts == ["05_x.ipynb"]
+
+
+def test_not_executed_looks_where_it_is_told(book):
+    notebook(book / "05_x.ipynb", SUM)
+    other = notebook(book / "06_y.ipynb", SUM.replace("+", "-"))
+    assert not_executed("eq-sum", "it defines a sign", notebook=other).latex == "c = a - b"
+
+
 def test_what_lies_beside_the_notebook_raises_nothing_bare(book):
     notebook(book / "05_x.ipynb", SUM)
     (book / "a_folder.ipynb").mkdir()
@@ -565,6 +612,7 @@ def test_displays_in_all_their_places():
         labelled_displays(
             ":::{note}\n$$\nx = 1\n$$ (eq-a)\n:::\n\n"
             "````{prf:theorem} T\n:label: thm\n```{math}\n:label: eq-b\n\na = b\n```\n````\n\n"
+            "```{code-cell}\n$$ x $$ (eq-cell)\n```\n\n```{math}\nu = v\n```\n\n"
             "```python\n$$ x $$ (eq-code)\n```\n\n> $$\n> y = 1\n> $$ (eq-q)\n\n$$z = 1$$ (eq-z)\n\n$$ no $$\n"
         )
     )

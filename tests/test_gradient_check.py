@@ -161,6 +161,17 @@ def test_relative_error(a, b, expected):
     assert relative_error(b, a) == relative_error(a, b)
 
 
+def test_relative_error_is_computed_in_double_precision():
+    a, b = np.float32([3.0, 1e-30]), np.float32([3.0000002, 2e-30])
+    assert relative_error(a, b) == relative_error(a.astype(float), b.astype(float)) > 0
+
+
+def test_the_step_near_zero_is_the_cube_root_of_the_rounding_error():
+    seen = []
+    numerical_gradient(lambda x: seen.append(float(x[0])) or float(x[0]), np.array([0.5]))
+    assert max(seen) - 0.5 == pytest.approx(np.finfo(float).eps ** (1 / 3), rel=1e-6)
+
+
 def test_relative_error_does_not_depend_on_the_scale():
     a, b = np.random.default_rng(0).normal(size=(2, 3, 4))
     assert relative_error(1e-30 * a, 1e-30 * b) == pytest.approx(relative_error(a, b))
@@ -516,6 +527,35 @@ def test_the_tolerance_moves_the_verdict():
     layer, data = DenseLayer(4, 3, Tanh(), rng=1), batch(4, 3)
     assert "✅" not in printed(gradient_check_layer, layer, *data, tolerance=0)[0]
     assert "❌" not in printed(gradient_check_layer, ForgotMean(4, 3, rng=1), *data, tolerance=1)[0]
+
+
+def test_float32_examples_are_taken_in_float64():
+    layer, X, dY = DenseLayer(3, 2, Tanh(), rng=0, dtype="float64"), np.float32([[0.1, 0.2, 0.3]]), np.float32([[0.7, -0.3]])
+    assert gradient_check_layer(layer, X, dY) == gradient_check_layer(layer, X.astype(float), dY.astype(float))
+
+
+def test_defaults_of_the_model_check(capsys):
+    model = Model(Sequential(DenseLayer(3, 4, Tanh(), rng=0), DenseLayer(4, 2, rng=1)), MSELoss())
+    X, Y = np.random.default_rng(0).normal(size=(5, 3)), np.ones((5, 2))
+    assert gradient_check_model(model, X, Y, per_parameter=3) == gradient_check_model(model, X, Y, per_parameter=3, rng=0)
+    assert capsys.readouterr().out == ""
+    gradient_check_model(model, X, Y, verbose=True)
+    shown = capsys.readouterr().out
+    gradient_check_model(model, X, Y, verbose=True, tolerance=1e-7)
+    assert capsys.readouterr().out == shown != ""
+
+
+def test_a_sample_has_no_coordinate_twice():
+    asked = []
+
+    class Dice(np.random.Generator):
+        def choice(self, a, size=None, replace=True, **more):
+            asked.append(replace)
+            return super().choice(a, size, replace, **more)
+
+    model = Model(Sequential(DenseLayer(3, 2, rng=0)), MSELoss())
+    gradient_check_model(model, np.ones((2, 3)), np.ones((2, 2)), per_parameter=1, rng=Dice(np.random.PCG64(0)))
+    assert asked and not any(asked)
 
 
 def test_quiet_unless_asked(capsys):
