@@ -61,7 +61,7 @@ from nnbook.network import model as model_module
 from nnbook.utils import data_utils
 from nnbook.validation.equations import Each, Samples
 from nnbook.validation.equations.check import quantities_of
-from nnbook.validation.equations.mutants import mutants
+from nnbook.validation.equations.mutants import mutants, summary, try_mutants
 from nnbook.validation.gradient_check import _print_errors
 
 FILE = Path(__file__).parent / "messages.json"
@@ -399,9 +399,11 @@ def wrong_checks(latex, bindings):
         for how, wrong in spoiled(value):
             yield f"{name} {how}", lambda n=name, w=wrong: run(latex, {**bindings, n: w})
     names, rest = split_names(bindings)
-    after = rest.pop("after", None)
-    rest.pop("approx", None)
-    yield "mutants", lambda: "\n".join(f"{one.kind}: {one.latex}" for one in mutants(latex, quantities_of(names, after, rest)))
+    if names or "after" in rest or "approx" in rest or set(rest) == {"Z", "X", "W", "b"}:
+        yield "mutants that were tried", lambda: f"{summary(latex, names, **rest)} " + "\n".join(map(str, try_mutants(latex, names, **rest)))
+    others = {name: value for name, value in rest.items() if name not in ("after", "approx")}
+    after = rest.get("after")
+    yield "mutants", lambda: "\n".join(f"{one.kind}: {one.latex}" for one in mutants(latex, quantities_of(names, after, others)))
 
 
 GROUPS = {
