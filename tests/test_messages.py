@@ -17,12 +17,13 @@ import re
 import sys
 import tempfile
 import warnings
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pytest
 from test_bad_arguments import ROWS, dense, model, network
-from test_equations import HOLDS, PLAIN, REFUSED, run, split_names
+from test_equations import HOLDS, PLAIN, REFUSED, garbled, run, split_names
 from test_network import Pass
 
 import nnbook
@@ -60,11 +61,13 @@ from nnbook.core.layer import Layer, ParameterView
 from nnbook.network import model as model_module
 from nnbook.utils import data_utils
 from nnbook.validation.equations import Each, Samples
-from nnbook.validation.equations.check import quantities_of
+from nnbook.validation.equations.check import labelled_displays, quantities_of
 from nnbook.validation.equations.mutants import mutants, summary, try_mutants
+from nnbook.validation.equations.syntax import parse_display
 from nnbook.validation.gradient_check import _print_errors
 
 FILE = Path(__file__).parent / "messages.json"
+BOOK = FILE.parent.parent / "nbs"
 nan, inf = float("nan"), float("inf")
 
 
@@ -406,11 +409,29 @@ def wrong_checks(latex, bindings):
     yield "mutants", lambda: "\n".join(f"{one.kind}: {one.latex}" for one in mutants(latex, quantities_of(names, after, others)))
 
 
+def garbled_checks(latex, bindings):
+    """What is said when signs of a display are cut, doubled, or replaced by others."""
+    dice = np.random.default_rng(5)
+    for _ in range(12):
+        wrong = garbled(latex, dice)
+        yield wrong, lambda w=wrong: run(w, bindings)
+
+
+def trees(folder):
+    """The trees that the book's displays are read as, each by its digest."""
+    for notebook in sorted(BOOK.glob("*.ipynb")):
+        for cell in json.loads(notebook.read_text(encoding="utf-8"))["cells"]:
+            if cell["cell_type"] == "markdown":
+                for label, latex in labelled_displays("".join(cell["source"])):
+                    yield label, lambda text=latex: sha256(repr(parse_display(text)).encode()).hexdigest()[:16]
+
+
 GROUPS = {
     **{f"display: {name}": lambda folder, case=case: wrong_checks(*case) for name, *case in HOLDS + PLAIN},
+    **{f"garbled: {name}": lambda folder, case=case: garbled_checks(*case) for name, *case in HOLDS + PLAIN},
     **{f"refused: {name}": lambda folder, case=case: {"": lambda: run(*case[:2])}.items() for name, *case in REFUSED},
     **{name: lambda folder, calls=calls: calls.items() for name, calls in of_rows().items()},
-    **{function.__name__: function for function in (components, too_early, diverged, files, arrays, metrics, downloads, gradient_checks)},
+    **{function.__name__: function for function in (components, too_early, diverged, files, arrays, metrics, downloads, gradient_checks, trees)},
 }  # fmt: skip
 KNOWN = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else {}
 
