@@ -114,6 +114,13 @@ FORMULA = re.compile(r"\\\(.*?\\\)|\\\[.*?\\\]", re.DOTALL)
 MARKUP = re.compile(r"\$|```|\{(?:ref|eq|numref|term|doc|cite:\w+|prf:ref)\}")
 
 
+def test_no_line_ends_between_a_bracket_and_its_formula_or_inside_a_word_of_code(site):
+    pages = {name: (site / name).read_text(encoding="utf-8") for name in PAGES}
+    assert not [name for name, text in pages.items() if re.search(r'\s[(\[]+<span class="math', text)]
+    assert re.search(r'class="nn-together">\(<span class="math', pages["16_mnist.html"])
+    assert '<span class="pre">validation.<wbr>gradient_<wbr>check</span>' in pages["index.html"]
+
+
 def test_no_markup_is_left_in_the_text(site):
     left = []
     for name in PAGES:
