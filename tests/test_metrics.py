@@ -174,6 +174,8 @@ def test_a_single_class_is_said():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         assert confusion_matrix([3, 3], [3, 3], labels=[1, 3]).tolist() == [[0, 0], [0, 2]]
+        assert confusion_matrix([3, 3], [3, 3], labels=[3]).tolist() == [[2]]
+        assert confusion_matrix([0, 1], [1, 1]).tolist() == [[0, 1], [0, 1]]
 
 
 def test_rows_stand_for_their_largest_entry():
