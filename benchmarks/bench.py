@@ -13,6 +13,7 @@ At one thread a program is bound to one core and its processor time counts; at m
 from __future__ import annotations
 
 import argparse
+import contextlib
 import datetime
 import json
 import os
@@ -79,7 +80,8 @@ class Worker:
         return json.loads(line) if line else {"error": f"its process ended, see {self.log.name}"}
 
     def close(self) -> None:
-        self.process.stdin.close()
+        with contextlib.suppress(BrokenPipeError):  # it may have ended by itself
+            self.process.stdin.close()
         self.process.wait()
         self.log.close()
 

@@ -117,6 +117,15 @@ def test_what_is_not_installed_is_named(tmp_path, monkeypatch):
         assert f"MISSING: {name}: ModuleNotFoundError" in report.table(results)
 
 
+def test_a_program_that_ended_by_itself_is_an_error_and_can_be_closed(tmp_path, monkeypatch):
+    monkeypatch.setattr(environment, "FOLDER", tmp_path)
+    worker = bench.Worker("nnbook", "spiral", tmp_path / "data.npz", 1, tmp_path)
+    worker.process.kill()
+    worker.process.wait()
+    assert "its process ended" in worker.ask("build")["error"]
+    worker.close()
+
+
 def test_a_program_that_computes_something_else_is_left_out(tmp_path, monkeypatch):
     monkeypatch.setattr(environment, "FOLDER", tmp_path)
     X, labels = examples("spiral", 64)

@@ -313,7 +313,7 @@ REFUSED = [
     ("vectors of two lengths", r"a = v^\top z", dict(a=1, v=np.ones(3), z=z), "the inner product of"),
     ("transpose of three axes", r"a = T^\top", dict(a=1, T=np.ones((2, 3, 4))), "the transpose of"),
     ("transpose of a function", r"a = f^\top", dict(a=1, f=lambda t: t), "must be applied"),
-    ("power of a function", r"a = f^2", dict(a=1, f=lambda t: t), "must be applied|primes|cannot"),
+    ("power of a function", r"a = f^2", dict(a=1, f=lambda t: t), "must be applied"),
     ("one over zero", r"a = x^{-1}", dict(a=1, x=0.0), "not finite"),
     ("half power of a negative number", r"a = x^{1/2}", dict(a=1, x=-1.0), "not finite"),
     ("root of a negative number", r"a = \sqrt{x}", dict(a=1, x=-1.0), "not finite"),
